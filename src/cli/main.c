@@ -1,0 +1,67 @@
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "cli/commands.h"
+#include "cli/options.h"
+#include "session/session.h"
+
+/* A name with a slash is relative to where the person is, not to --workdir. */
+static char *absolute(const char *path)
+{
+    autofree char *here = NULL;
+
+    if (!path || path[0] == '/' || !strchr(path, '/'))
+        return xstrdup(path);
+    here = getcwd(NULL, 0);
+    return here ? xasprintf("%s/%s", here, path) : xstrdup(path);
+}
+
+int command_sessions(const struct options *options, uv_loop_t *loop, int no_warm, struct sessions **ret,
+                     struct err *e)
+{
+    autofree char *workdir = realpath(options->workdir && *options->workdir ? options->workdir : ".", NULL);
+    autofree char *python = options->python && *options->python ? absolute(options->python) : NULL;
+    struct sessions_config config = {
+        .loop = loop,
+        .workdir = workdir,
+        .python = python,
+        .preload = options->preload,
+        .max_sessions = (size_t)options->max_sessions,
+        .idle_ms = options->session_idle_ms,
+        .no_warm = no_warm,
+    };
+
+    if (!workdir)
+        return err_errno(e, "cannot use %s as the working directory", options->workdir ? options->workdir : ".");
+    return sessions_new(&config, ret, e);
+}
+
+int main(int argc, char **argv)
+{
+    struct options options = {0};
+    struct err e = ERR_INIT;
+
+    (void)signal(SIGPIPE, SIG_IGN);
+    if (options_parse(argc, argv, &options, &e) < 0) {
+        (void)fprintf(stderr, "cellblock: %s\n", e.text);
+        return EXIT_USAGE;
+    }
+    switch (options.command) {
+    case COMMAND_HELP:
+        options_help(stdout);
+        return 0;
+    case COMMAND_VERSION:
+        (void)printf("cellblock %s\n", CELLBLOCK_VERSION);
+        return 0;
+    case COMMAND_RUN:
+        return command_run(&options);
+    default:
+        return command_stdio(&options);
+    }
+}

@@ -1,0 +1,132 @@
+"""What is installed, and what to do when that changes."""
+
+import sys
+
+import _cellblock
+
+from . import state
+from . import wire
+
+
+def serve(kind, seq, fields):
+    if kind == wire.PACKAGES:
+        try:
+            text = "\n".join(listing())
+        except Exception as e:
+            text = "cannot list packages: %s: %s" % (type(e).__name__, e)
+        _cellblock.send(wire.PACKAGES_REPLY, seq, [(wire.TEXT, text)])
+    elif kind == wire.REFRESH:
+        try:
+            notes = refresh(fields)
+        except Exception as e:
+            notes = "the new packages may need a restart of the session: %s: %s" % (type(e).__name__, e)
+        _cellblock.send(wire.REFRESHED, seq, [(wire.TEXT, notes)])
+
+
+def normalized(name):
+    """PEP 503."""
+    out = []
+    for c in name.lower():
+        if c in "-_.":
+            if out and out[-1] != "-":
+                out.append("-")
+        else:
+            out.append(c)
+    return "".join(out)
+
+
+def listing():
+    """Sorted name==version lines of what can be imported; of two copies, the one that comes first on sys.path."""
+    import importlib.metadata
+
+    found = {}
+    for dist in importlib.metadata.distributions():
+        try:
+            meta = dist.metadata
+            name = meta["Name"] if meta is not None else None
+            version = dist.version
+        except Exception:  # a broken installation must not hide the others
+            continue
+        if name and version:
+            found.setdefault(normalized(name), "%s==%s" % (name, version))
+    return [found[key] for key in sorted(found)]
+
+
+def refresh(fields):
+    """Make what was installed importable; returns what the user should know."""
+    import importlib
+
+    names = []
+    for tag, data in fields:
+        text = data.decode("utf-8", "surrogateescape")
+        if tag == wire.SITE:
+            add_site(text)
+        elif tag == wire.EXECUTABLE:
+            sys.executable = text
+        elif tag == wire.PREFIX:
+            sys.prefix = sys.exec_prefix = text
+        elif tag == wire.NAME:
+            names.append(text)
+    importlib.invalidate_caches()
+    return "\n".join(loaded_notes(names))
+
+
+def add_site(path):
+    """site.addsitedir, but in front, and against .pth files that raise or exit."""
+    import site
+
+    if path in sys.path:
+        return
+    before = list(sys.path)
+    try:
+        site.addsitedir(path)
+    except BaseException as e:
+        state.stderr.write("cellblock: a .pth file in %s failed: %s: %s\n" % (path, type(e).__name__, e))
+    if path not in sys.path:
+        sys.path.append(path)
+    new = [p for p in sys.path if p not in before]
+    old = [p for p in sys.path if p in before]
+    at = 1 if old[:1] == [""] else 0
+    libraries = [i for i, p in enumerate(old) if p.endswith(("site-packages", "dist-packages"))]
+    if libraries:
+        at = libraries[0]
+    sys.path[:] = old[:at] + new + old[at:]
+
+
+def loaded_notes(names):
+    """A line for each changed distribution whose modules are loaded in another version."""
+    import importlib.metadata
+
+    notes = []
+    for name in names:
+        try:
+            dist = importlib.metadata.distribution(name)
+        except Exception:
+            continue
+        for module in _top_modules(dist, name):
+            loaded = sys.modules.get(module)
+            have = getattr(loaded, "__version__", None) if loaded is not None else None
+            if loaded is None:
+                continue
+            if have is not None and str(have) == dist.version:
+                continue
+            what = " (%s)" % have if have is not None else ""
+            notes.append(
+                "%s is loaded already%s: start a new session to use %s %s" % (module, what, name, dist.version)
+            )
+            break
+    return notes
+
+
+def _top_modules(dist, name):
+    try:
+        text = dist.read_text("top_level.txt")
+    except Exception:
+        text = None
+    if text:
+        return text.split()
+    tops = set()
+    for file in dist.files or ():
+        if file.suffix == ".py" and file.parts:
+            tops.add(file.parts[0][:-3] if len(file.parts) == 1 else file.parts[0])
+    return sorted(tops) or [name.replace("-", "_")]

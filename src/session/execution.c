@@ -1,0 +1,365 @@
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/limits.h"
+#include "base/mem.h"
+#include "kernel/wire.h"
+#include "session/impl.h"
+#include "session/kernel.h"
+#include "session/output.h"
+#include "session/processes.h"
+#include "session/watch.h"
+
+#define TICK_MS 500
+
+/* How far the ladder of interruption was climbed. */
+enum stage { STAGE_NONE, STAGE_INTERRUPT, STAGE_ABORT, STAGE_KILL };
+
+struct execution {
+    struct job job; /* first: a job is cast to its execution */
+    char *code, *stdin_text;
+    size_t code_size, stdin_size;
+    int64_t timeout_ms, started_us;
+    struct exec_ops ops;
+    void *data;
+    struct output *output;
+    uint64_t changes_since;
+    bool watching, cancelled, replaced_kernel;
+    enum stage stage;
+    struct exec_install *install;
+};
+
+static const struct job_kind exec_kind;
+
+static struct execution *of(struct job *job)
+{
+    return (struct execution *)job;
+}
+
+/* ---- the end ---- */
+
+static void free_execution(struct execution *x)
+{
+    output_free(x->output);
+    free(x->code);
+    free(x->stdin_text);
+    free(x);
+}
+
+static void collect_files(struct execution *x, struct exec_outcome *out)
+{
+    struct session *s = x->job.session;
+    struct exec_file *files = NULL;
+
+    if (!x->watching)
+        return;
+    watch_end(s->all->watch, x->changes_since, LIMIT_FILES_LISTED, &files, &out->n_files, &out->n_files_more);
+    x->watching = false;
+    for (size_t i = 0; i < out->n_files; i++)
+        session_remember_file(s, files[i].path);
+    out->files = files;
+}
+
+/* Tell the outcome, of which status and what belongs to it are filled in; x is gone afterwards. */
+static void finish(struct execution *x, struct exec_outcome *out)
+{
+    struct session *s = x->job.session;
+    autofree char *output_path = NULL;
+    struct exec_file *files;
+
+    if (x->install)
+        exec_install_forget(x->install);
+    x->install = NULL;
+    out->duration_us = x->started_us ? clock_us() - x->started_us : 0;
+    out->kernel_was_replaced = x->replaced_kernel;
+    out->interrupted_hard = x->stage >= STAGE_ABORT;
+    if (x->output) {
+        const char *dir = session_scratch(s);
+
+        out->output_total = output_total(x->output);
+        output_finish(x->output, dir ? dir : "/nonexistent", ++s->n_outputs, &out->items, &out->n_items,
+                      &output_path);
+        out->output_path = output_path;
+    }
+    collect_files(x, out);
+    files = (struct exec_file *)out->files;
+    job_remove(&x->job);
+    x->ops.done(x->data, out);
+    for (size_t i = 0; i < out->n_files; i++)
+        free(files[i].path);
+    free(files);
+    free_execution(x);
+}
+
+static void take_result(struct execution *x, const struct wire_frame *frame)
+{
+    struct session *s = x->job.session;
+    struct exec_outcome out = {.variables_kept = true};
+    autofree char *error = NULL, *name = NULL, *module = NULL;
+    const char *status = "", *data;
+    size_t size = 0, status_size = 0;
+
+    if (wire_find(frame, WIRE_ERROR, &data, &size))
+        error = xstrndup(data, size);
+    if (wire_find(frame, WIRE_NAME, &data, &size))
+        name = xstrndup(data, size);
+    if (wire_find(frame, WIRE_TEXT, &data, &size))
+        module = xstrndup(data, size);
+    if (wire_find(frame, WIRE_EXITCODE, &data, &size)) {
+        autofree char *number = xstrndup(data, size);
+
+        out.exit_code = (int)strtol(number, NULL, 10);
+    }
+    (void)wire_find(frame, WIRE_STATUS, &status, &status_size);
+    out.error_text = error;
+    out.error_name = name;
+    out.missing_module = module;
+    if (x->stage != STAGE_NONE)
+        out.status = x->cancelled ? EXEC_CANCELLED : EXEC_TIMEOUT;
+    else if (status_size == 2 && memcmp(status, "ok", 2) == 0)
+        out.status = EXEC_OK;
+    else if (status_size == 4 && memcmp(status, "exit", 4) == 0)
+        out.status = EXEC_EXIT;
+    else
+        out.status = EXEC_ERROR;
+    finish(x, &out);
+    session_next(s);
+}
+
+/* The kernel does not tell whom it killed; that it killed somebody since we last looked is the best hint. */
+static bool memory_ran_out(struct sessions *all)
+{
+    uint64_t before = all->oom_kills;
+
+    all->oom_kills = processes_oom_kills();
+    return all->oom_kills > before;
+}
+
+static void exec_kernel_gone(struct job *job)
+{
+    struct execution *x = of(job);
+    struct kernel *k = job->session->kernel;
+    struct exec_outcome out = {.status = EXEC_DIED};
+
+    if (job->session->closed || x->cancelled) {
+        out.status = EXEC_CANCELLED;
+    } else if (x->stage == STAGE_KILL || (x->stage != STAGE_NONE && !k->broken)) {
+        out.status = EXEC_TIMEOUT;
+    } else if (k->broken) {
+        out.status = EXEC_PROTOCOL;
+        out.error_text = k->reason;
+    } else if (WIFSIGNALED(k->wait_status)) {
+        out.signal = WTERMSIG(k->wait_status);
+        out.out_of_memory = out.signal == SIGKILL && memory_ran_out(job->session->all);
+    } else {
+        out.exit_code = WEXITSTATUS(k->wait_status);
+    }
+    job->session->kernel_lost = false; /* it is told now */
+    finish(x, &out);
+}
+
+static void exec_unavailable(struct job *job, const char *text)
+{
+    struct exec_outcome out = {.status = EXEC_UNAVAILABLE, .error_text = text};
+
+    finish(of(job), &out);
+}
+
+/* ---- the ladder ---- */
+
+static void climb(struct execution *x);
+
+static void on_ladder(uv_timer_t *timer)
+{
+    struct session *s = timer->data;
+
+    if (s->first && s->first->started && s->first->kind == &exec_kind)
+        climb(of(s->first));
+}
+
+static void climb(struct execution *x)
+{
+    struct session *s = x->job.session;
+
+    if (!s->kernel || s->kernel->gone)
+        return;
+    x->stage++;
+    switch (x->stage) {
+    case STAGE_INTERRUPT:
+        if (x->install)
+            exec_install_cancel(x->install);
+        kernel_interrupt(s->kernel);
+        (void)uv_timer_start(&s->ladder, on_ladder, LIMIT_ABORT_AFTER_MS, 0);
+        break;
+    case STAGE_ABORT:
+        kernel_abort(s->kernel);
+        (void)uv_timer_start(&s->ladder, on_ladder, LIMIT_KILL_AFTER_MS, 0);
+        break;
+    default:
+        x->stage = STAGE_KILL;
+        kernel_kill(s->kernel);
+    }
+}
+
+static void exec_cancel(struct job *job)
+{
+    struct execution *x = of(job);
+    struct exec_outcome out = {.status = EXEC_CANCELLED, .variables_kept = true};
+
+    if (!job->started) {
+        finish(x, &out);
+        return;
+    }
+    if (x->stage == STAGE_NONE) {
+        x->cancelled = true;
+        climb(x);
+    }
+}
+
+void execution_cancel(struct execution *x)
+{
+    exec_cancel(&x->job);
+}
+
+/* ---- while it runs ---- */
+
+static void on_tick(uv_timer_t *timer)
+{
+    struct session *s = timer->data;
+    struct execution *x = s->first && s->first->started ? of(s->first) : NULL;
+
+    if (x && x->job.kind == &exec_kind && x->ops.progress)
+        x->ops.progress(x->data, (double)(clock_us() - x->started_us) / 1e6, output_last_line(x->output));
+}
+
+static void exec_start(struct job *job)
+{
+    struct execution *x = of(job);
+    struct session *s = job->session;
+    const char *scratch = session_scratch(s);
+    struct wire_part parts[] = {
+        {WIRE_CODE, x->code, x->code_size},
+        {WIRE_SCRATCH, scratch ? scratch : "", scratch ? strlen(scratch) : 0},
+        {WIRE_STDIN, x->stdin_text, x->stdin_size},
+    };
+
+    x->replaced_kernel = s->kernel_lost;
+    s->kernel_lost = false;
+    x->output = output_new(x->ops.output, x->data);
+    x->watching = s->all->watch != NULL;
+    x->changes_since = watch_begin(s->all->watch);
+    x->started_us = clock_us();
+    if (s->idle_text.len)
+        output_bytes(x->output, s->kernel->nonce, buf_begin(&s->idle_text), s->idle_text.len);
+    buf_fini(&s->idle_text);
+    buf_init(&s->idle_text, LIMIT_OUTPUT_KEPT / 10);
+    kernel_drain(s->kernel);
+    kernel_send(s->kernel, WIRE_EXEC, job->seq, parts, x->stdin_text ? 3 : 2);
+    if (x->timeout_ms)
+        (void)uv_timer_start(&s->ladder, on_ladder, (uint64_t)x->timeout_ms, 0);
+    if (x->ops.progress)
+        (void)uv_timer_start(&s->tick, on_tick, TICK_MS, TICK_MS);
+}
+
+void execution_output(struct session *s, const char *bytes, size_t size)
+{
+    struct job *job = s->first;
+
+    if (job && job->started && job->kind == &exec_kind) {
+        struct execution *x = of(job);
+
+        output_bytes(x->output, s->kernel->nonce, bytes, size);
+    } else {
+        (void)buf_append(&s->idle_text, bytes, size); /* full: what threads write between calls is bounded */
+    }
+}
+
+/* ---- frames ---- */
+
+static uint32_t frame_index(const struct wire_frame *frame)
+{
+    const char *data;
+    size_t size;
+    char number[16];
+
+    if (!wire_find(frame, WIRE_INDEX, &data, &size) || size >= sizeof number)
+        return 0;
+    memcpy(number, data, size);
+    number[size] = '\0';
+    return (uint32_t)strtoul(number, NULL, 10);
+}
+
+static void take_display(struct execution *x, const struct wire_frame *frame)
+{
+    const char *mime, *data;
+    size_t mime_size, size;
+
+    if (frame->header.type == WIRE_CLEAR)
+        output_clear(x->output, frame_index(frame));
+    else if (wire_find(frame, WIRE_MIME, &mime, &mime_size) && wire_find(frame, WIRE_DATA, &data, &size))
+        output_display(x->output, frame_index(frame), mime, mime_size, data, size);
+}
+
+static void exec_frame(struct job *job, const struct wire_frame *frame)
+{
+    struct execution *x = of(job);
+
+    switch (frame->header.type) {
+    case WIRE_DISPLAY:
+    case WIRE_CLEAR:
+        take_display(x, frame);
+        break;
+    case WIRE_RESULT:
+        take_result(x, frame);
+        break;
+    case WIRE_INSTALL:
+        if (!x->install)
+            x->install = exec_install_start(job->session, job->seq, frame);
+        break;
+    default:
+        kernel_break(job->session->kernel, "it sent a frame of an unknown type");
+    }
+}
+
+void execution_install_done(struct session *s, struct exec_install *i)
+{
+    struct execution *x = s->first && s->first->kind == &exec_kind ? of(s->first) : NULL;
+
+    if (x && x->install == i)
+        x->install = NULL;
+}
+
+static const struct job_kind exec_kind = {true, exec_start, exec_frame, exec_kernel_gone, exec_cancel,
+                                          exec_unavailable};
+
+int session_execute(struct session *s, const struct exec_params *params, const struct exec_ops *ops, void *data,
+                    struct execution **ret, struct err *e)
+{
+    struct execution *x = xnew(struct execution);
+    int r;
+
+    x->job.kind = &exec_kind;
+    x->code = xstrndup(params->code, params->code_size);
+    x->code_size = params->code_size;
+    if (params->stdin_text) {
+        x->stdin_text = xcalloc(1, params->stdin_size + 1);
+        memcpy(x->stdin_text, params->stdin_text, params->stdin_size);
+        x->stdin_size = params->stdin_size;
+    }
+    x->timeout_ms = params->timeout_ms;
+    x->ops = *ops;
+    x->data = data;
+    r = session_queue(s, &x->job, e);
+    if (r < 0) {
+        free_execution(x);
+        return r;
+    }
+    *ret = x; /* before it starts: it may be done before this returns */
+    session_next(s);
+    return 0;
+}

@@ -1,0 +1,124 @@
+/*
+ * Inside of the session module: what its files share. A session runs jobs one after the other: executions, installs,
+ * listings of packages. Each job needs the session's kernel, which is taken from the pool when the first one starts.
+ */
+#ifndef CELLBLOCK_SESSION_IMPL_H
+#define CELLBLOCK_SESSION_IMPL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "base/buf.h"
+#include "session/keeper.h"
+#include "session/session.h"
+
+#define SESSION_ID_CHARS 6 /* one client: handles need not be secret, but short for a model to repeat */
+
+struct job;
+struct kernel;
+struct pool;
+struct pool_wait;
+struct watch;
+struct wire_frame;
+
+/* What differs between kinds of jobs. */
+struct job_kind {
+    bool limited; /* counts as a running execution */
+    void (*start)(struct job *job);
+    /* A frame with the job's number. */
+    void (*frame)(struct job *job, const struct wire_frame *frame);
+    /* The kernel is gone; the job must end (job_done) now. */
+    void (*kernel_gone)(struct job *job);
+    /* End it as cancelled: at once when it has not started, else soon. */
+    void (*cancel)(struct job *job);
+    /* No kernel is to be had; end it. */
+    void (*unavailable)(struct job *job, const char *text);
+};
+
+struct job {
+    const struct job_kind *kind;
+    struct session *session;
+    struct job *next;
+    uint32_t seq;
+    bool started;
+};
+
+struct session {
+    struct sessions *all;
+    struct session *next;
+    char id[SESSION_ID_CHARS + 1];
+    struct kernel *kernel;
+    struct pool_wait *wait;
+    struct job *first, **last; /* first is the one that runs, when it has started */
+    uv_timer_t ladder, tick;   /* for the job that runs: its timeout, its signs of life */
+    unsigned closing;
+    bool closed, stalled;
+    bool kernel_lost; /* the last kernel died; nobody was told yet */
+    uint32_t last_seq;
+    unsigned n_outputs; /* numbers the files in scratch */
+    int64_t last_used_ms;
+    char *scratch;        /* made when first needed */
+    struct buf idle_text; /* written between executions */
+    char *recent[32];     /* files it changed, for resources/list */
+    size_t n_recent;
+};
+
+struct sessions {
+    uv_loop_t *loop;
+    char *workdir;
+    int workdir_fd;
+    size_t max_sessions, n_sessions, n_running, max_running;
+    int64_t idle_ms;
+    struct session *first;
+    struct pool *pool;
+    struct pool_config *pool_config; /* until the pool is made */
+    struct keeper keeper;
+    bool keeper_running;
+    uint64_t oom_kills; /* of the whole system, when last looked at */
+    struct watch *watch;
+    uv_timer_t reaper;
+    char ended[1024][SESSION_ID_CHARS + 1]; /* a ring */
+    size_t n_ended;
+    int64_t stop_by_ms;
+    void (*stopped)(void *data);
+    void *stopped_data;
+};
+
+/* ---- session.c ---- */
+
+/* Append the job; it starts when those before it are done. */
+int session_queue(struct session *s, struct job *job, struct err *e);
+
+/* Take a job that has ended out of the queue, before its callback is called; then session_next. */
+void job_remove(struct job *job);
+void session_next(struct session *s);
+
+/* The directory for its files that are not the user's own; NULL when it cannot be made. */
+const char *session_scratch(struct session *s);
+void session_remember_file(struct session *s, const char *path);
+
+/* ---- sessions.c ---- */
+
+int sessions_prepare(struct sessions *all, struct err *e); /* keeper, watch, pool: before the first process */
+void sessions_wake(struct sessions *all);                  /* an execution ended: others may run */
+void sessions_remember_ended(struct sessions *all, const char *id);
+void sessions_unlink(struct sessions *all, struct session *s);
+
+/* ---- installing.c ---- */
+
+struct exec_install; /* an install that code asked for (%pip) */
+
+struct exec_install *exec_install_start(struct session *s, uint32_t seq, const struct wire_frame *frame);
+void exec_install_cancel(struct exec_install *i); /* the kernel is answered */
+void exec_install_forget(struct exec_install *i); /* the kernel is gone */
+
+/* ---- execution.c ---- */
+
+/* Output belongs to the execution that runs, or to the next one. */
+void execution_output(struct session *s, const char *bytes, size_t size);
+
+/* For exec_install: it has answered and is gone. */
+void execution_install_done(struct session *s, struct exec_install *i);
+
+#endif

@@ -1,0 +1,384 @@
+/*
+ * Installs of a session: the job for install_dependencies, and what code asks for with %pip while it runs. Both run
+ * the same child process (packages.h), then tell the kernel what to look at again, and get new interpreters.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/limits.h"
+#include "base/mem.h"
+#include "kernel/wire.h"
+#include "session/impl.h"
+#include "session/kernel.h"
+#include "session/packages.h"
+#include "session/pool.h"
+#include "session/zygote.h"
+
+#define REFRESH_WITHIN_MS 5000
+#define PARTS_MAX (4 + LIMIT_FRAME_FIELDS / 2)
+
+struct install {
+    struct job job;
+    char **specs;
+    size_t n_specs;
+    int64_t timeout_ms;
+    struct install_ops ops;
+    void *data;
+    struct packages_run *run;
+    struct install_outcome *outcome; /* a copy, while the kernel looks at it */
+    bool abandoned;                  /* the session was closed; only the run still refers to this */
+};
+
+struct exec_install {
+    struct session *session; /* NULL: the kernel is gone, nobody waits */
+    uint32_t seq;
+    char **specs;
+    size_t n_specs;
+    struct packages_run *run;
+};
+
+/* ---- shared ---- */
+
+static void free_specs(char **specs, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        free(specs[i]);
+    free(specs);
+}
+
+static bool changed_something(const struct install_outcome *out)
+{
+    for (size_t i = 0; i < out->n_items; i++)
+        if (out->items[i].state == INSTALL_NEW)
+            return true;
+    return false;
+}
+
+/* The fields that tell a kernel what to look at again. */
+static size_t refresh_parts(const struct packages_target *target, const struct install_outcome *out,
+                            struct wire_part *parts)
+{
+    size_t n = 0;
+
+    if (!target)
+        return 0;
+    parts[n++] = (struct wire_part){WIRE_SITE, target->site_packages, strlen(target->site_packages)};
+    parts[n++] = (struct wire_part){WIRE_EXECUTABLE, target->executable, strlen(target->executable)};
+    parts[n++] = (struct wire_part){WIRE_PREFIX, target->prefix, strlen(target->prefix)};
+    for (size_t i = 0; i < out->n_items && n < PARTS_MAX - 2; i++) {
+        const char *spec = out->items[i].spec;
+
+        if (out->items[i].state == INSTALL_NEW)
+            parts[n++] = (struct wire_part){WIRE_NAME, spec, strcspn(spec, "=<>!~[;@ ")};
+    }
+    return n;
+}
+
+static int start_run(struct session *s, char **specs, size_t n, int64_t timeout_ms, const struct install_ops *ops,
+                     void *data, struct packages_run **ret, struct err *e)
+{
+    const struct interpreter *python = zygote_interpreter(s->kernel->zygote);
+    struct packages_env env = {.workdir = s->all->workdir};
+
+    if (!python)
+        return err_set(e, EAGAIN, "Python is still starting: try again");
+    env.python = python->executable;
+    env.prefix = python->prefix;
+    env.base_prefix = python->base_prefix;
+    return packages_install(s->all->loop, &env, (const char *const *)specs, n, timeout_ms, ops, data, ret, e);
+}
+
+static void renew_if_changed(struct sessions *all, const struct packages_target *target,
+                             const struct install_outcome *out)
+{
+    if (all->pool && target && (target->created || changed_something(out)))
+        pool_renew(all->pool);
+}
+
+/* ---- the job ---- */
+
+static void free_install(struct install *i)
+{
+    free_specs(i->specs, i->n_specs);
+    free(i);
+}
+
+static void finish(struct install *i, const struct install_outcome *out)
+{
+    struct session *s = i->job.session;
+
+    job_remove(&i->job);
+    i->ops.done(i->data, out);
+    if (i->run)
+        i->abandoned = true;
+    else
+        free_install(i);
+    session_next(s);
+}
+
+static void finish_copy(struct install *i, const char *notes)
+{
+    struct install_outcome *out = i->outcome;
+
+    out->notes = notes && *notes ? notes : NULL;
+    i->outcome = NULL;
+    finish(i, out);
+    for (size_t n = 0; n < out->n_items; n++) {
+        free((char *)out->items[n].spec);
+        free((char *)out->items[n].version);
+        free((char *)out->items[n].reason);
+    }
+    free((struct install_item *)out->items);
+    free((char *)out->error_text);
+    free(out);
+}
+
+static void on_refresh_late(uv_timer_t *timer)
+{
+    struct session *s = timer->data;
+
+    finish_copy((struct install *)s->first, NULL);
+}
+
+static struct install_outcome *copy_outcome(const struct install_outcome *out)
+{
+    struct install_outcome *copy = xnew(struct install_outcome);
+    struct install_item *items = xnew_n(struct install_item, out->n_items + 1);
+
+    *copy = *out;
+    copy->error_text = xstrdup(out->error_text);
+    for (size_t i = 0; i < out->n_items; i++) {
+        items[i] = out->items[i];
+        items[i].spec = xstrdup(out->items[i].spec);
+        items[i].version = xstrdup(out->items[i].version);
+        items[i].reason = xstrdup(out->items[i].reason);
+    }
+    copy->items = items;
+    return copy;
+}
+
+static void on_progress(void *data, double seconds, const char *line)
+{
+    struct install *i = data;
+
+    if (i->ops.progress && !i->abandoned)
+        i->ops.progress(i->data, seconds, line);
+}
+
+static void on_installed(void *data, const struct install_outcome *out)
+{
+    struct install *i = data;
+    struct session *s = i->job.session;
+    const struct packages_target *target = i->run ? packages_run_target(i->run) : NULL;
+    struct wire_part parts[PARTS_MAX];
+    size_t n = refresh_parts(target, out, parts);
+
+    i->run = NULL;
+    if (i->abandoned) {
+        free_install(i);
+        return;
+    }
+    if (s->closed || !s->kernel || s->kernel->told || !n || (!changed_something(out) && !target->created)) {
+        renew_if_changed(s->all, target, out);
+        finish(i, out);
+        return;
+    }
+    i->outcome = copy_outcome(out);
+    kernel_send(s->kernel, WIRE_REFRESH, i->job.seq, parts, n);
+    renew_if_changed(s->all, target, out);
+    (void)uv_timer_start(&s->ladder, on_refresh_late, REFRESH_WITHIN_MS, 0);
+}
+
+static const struct install_ops job_ops = {on_progress, on_installed};
+
+static void install_fail(struct install *i, const char *text, bool cancelled)
+{
+    struct install_outcome out = {.error_text = text, .cancelled = cancelled};
+
+    finish(i, &out);
+}
+
+static void install_start(struct job *job)
+{
+    struct install *i = (struct install *)job;
+    struct err e = ERR_INIT;
+
+    if (start_run(job->session, i->specs, i->n_specs, i->timeout_ms, &job_ops, i, &i->run, &e) < 0)
+        install_fail(i, e.text, false);
+}
+
+static void install_frame(struct job *job, const struct wire_frame *frame)
+{
+    struct install *i = (struct install *)job;
+    const char *data = "";
+    size_t size = 0;
+    autofree char *text = NULL;
+
+    if (frame->header.type != WIRE_REFRESHED || !i->outcome) {
+        kernel_break(job->session->kernel, "it answered something else");
+        return;
+    }
+    (void)wire_find(frame, WIRE_TEXT, &data, &size);
+    text = xstrndup(data, size);
+    finish_copy(i, text);
+}
+
+static void install_kernel_gone(struct job *job)
+{
+    struct install *i = (struct install *)job;
+
+    if (i->outcome) {
+        finish_copy(i, NULL);
+    } else if (job->session->closed) {
+        struct packages_run *run = i->run;
+
+        install_fail(i, "the session was closed", true);
+        if (run)
+            packages_cancel(run);
+    }
+    /* else: the install goes on without a kernel */
+}
+
+static void install_cancel_job(struct job *job)
+{
+    struct install *i = (struct install *)job;
+
+    if (!job->started)
+        install_fail(i, "cancelled before it started", true);
+    else if (i->run)
+        packages_cancel(i->run);
+}
+
+static void install_unavailable(struct job *job, const char *text)
+{
+    install_fail((struct install *)job, text, false);
+}
+
+static const struct job_kind install_kind = {false, install_start, install_frame, install_kernel_gone,
+                                             install_cancel_job, install_unavailable};
+
+int install_check(const char *spec, struct err *e)
+{
+    return requirement_check(spec, e);
+}
+
+void install_cancel(struct install *i)
+{
+    install_cancel_job(&i->job);
+}
+
+int session_install(struct session *s, const char *const *specs, size_t n, int64_t timeout_ms,
+                    const struct install_ops *ops, void *data, struct install **ret, struct err *e)
+{
+    struct install *i;
+    int r;
+
+    if (n == 0)
+        return err_set(e, EINVAL, "no package was named");
+    if (n > LIMIT_PACKAGES)
+        return err_set(e, E2BIG, "%zu packages in one call, at most %d are taken", n, LIMIT_PACKAGES);
+    for (size_t k = 0; k < n; k++)
+        if ((r = requirement_check(specs[k], e)) < 0)
+            return r;
+    i = xnew(struct install);
+    i->job.kind = &install_kind;
+    i->specs = xnew_n(char *, n);
+    for (i->n_specs = 0; i->n_specs < n; i->n_specs++)
+        i->specs[i->n_specs] = xstrdup(specs[i->n_specs]);
+    i->timeout_ms = timeout_ms;
+    i->ops = *ops;
+    i->data = data;
+    r = session_queue(s, &i->job, e);
+    if (r < 0) {
+        free_install(i);
+        return r;
+    }
+    *ret = i;
+    session_next(s);
+    return 0;
+}
+
+/* ---- installs that code asks for ---- */
+
+static void reply(struct exec_install *i, bool ok, const char *text, const struct wire_part *more, size_t n_more)
+{
+    struct wire_part parts[PARTS_MAX] = {
+        {WIRE_STATUS, ok ? "ok" : "error", ok ? 2 : 5},
+        {WIRE_TEXT, text, strlen(text)},
+    };
+
+    if (i->session && i->session->kernel) {
+        memcpy(parts + 2, more, n_more * sizeof *more);
+        kernel_send(i->session->kernel, WIRE_INSTALL_REPLY, i->seq, parts, 2 + n_more);
+    }
+}
+
+static void free_exec_install(struct exec_install *i)
+{
+    if (i->session)
+        execution_install_done(i->session, i);
+    free_specs(i->specs, i->n_specs);
+    free(i);
+}
+
+static void on_exec_installed(void *data, const struct install_outcome *out)
+{
+    struct exec_install *i = data;
+    const struct packages_target *target = i->run ? packages_run_target(i->run) : NULL;
+    struct wire_part parts[PARTS_MAX];
+    size_t n = refresh_parts(target, out, parts);
+    autobuf struct buf text = BUF_INIT;
+
+    install_describe(out, &text);
+    reply(i, out->ok, buf_str(&text), parts, n);
+    if (i->session)
+        renew_if_changed(i->session->all, target, out);
+    free_exec_install(i);
+}
+
+static const struct install_ops exec_ops = {NULL, on_exec_installed};
+
+struct exec_install *exec_install_start(struct session *s, uint32_t seq, const struct wire_frame *frame)
+{
+    struct exec_install *i = xnew(struct exec_install);
+    struct err e = ERR_INIT;
+    const char *data;
+    size_t size, pos = 0;
+    uint32_t tag;
+    int r = 0;
+
+    i->session = s;
+    i->seq = seq;
+    i->specs = xnew_n(char *, LIMIT_PACKAGES);
+    while (wire_next(frame, &pos, &tag, &data, &size))
+        if (tag == WIRE_ARG && i->n_specs < LIMIT_PACKAGES)
+            i->specs[i->n_specs++] = xstrndup(data, size);
+    for (size_t n = 0; n < i->n_specs && r == 0; n++)
+        r = requirement_check(i->specs[n], &e);
+    if (r == 0 && i->n_specs == 0)
+        r = err_set(&e, EINVAL, "no package was named");
+    if (r == 0) /* the execution's own timeout ends it */
+        r = start_run(s, i->specs, i->n_specs, LIMIT_TIMEOUT_MAX_MS, &exec_ops, i, &i->run, &e);
+    if (r < 0) {
+        reply(i, false, e.text, NULL, 0);
+        free_specs(i->specs, i->n_specs);
+        free(i);
+        return NULL;
+    }
+    return i;
+}
+
+void exec_install_cancel(struct exec_install *i)
+{
+    if (i->run)
+        packages_cancel(i->run);
+}
+
+void exec_install_forget(struct exec_install *i)
+{
+    i->session = NULL;
+    if (i->run)
+        packages_cancel(i->run);
+}

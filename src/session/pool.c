@@ -1,0 +1,340 @@
+#include "session/pool.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "session/kernel.h"
+#include "session/zygote.h"
+
+/* What sessions are likely to import; what is not installed is passed over. */
+#define PRELOAD "numpy,pandas,matplotlib.pyplot"
+#define SPARE_MAX 8
+
+struct pool_wait {
+    struct pool_wait *next;
+    struct pool *pool;
+    pool_cb done;
+    void *data;
+};
+
+struct pool {
+    struct pool_config config;
+    struct zygote *bare, *warm;
+    struct kernel *spare[SPARE_MAX];
+    size_t n_spare;
+    struct pool_wait *first, **last;
+    uv_timer_t *spare_timer; /* spares are made between calls, not during them */
+};
+
+static const struct zygote_events events;
+
+/* ---- interpreters ---- */
+
+static char *find_python(const struct pool *pool)
+{
+    char *venv;
+
+    if (pool->config.python)
+        return xstrdup(pool->config.python);
+    venv = xasprintf("%s/.venv/bin/python", pool->config.workdir);
+    if (access(venv, X_OK) == 0)
+        return venv;
+    free(venv);
+    return xstrdup("python3");
+}
+
+static struct zygote *start_one(struct pool *pool, const char *preload, struct err *e)
+{
+    autofree char *python = find_python(pool);
+    struct zygote *z = NULL;
+    struct zygote_config config = {
+        .loop = pool->config.loop,
+        .python = python,
+        .workdir = pool->config.workdir,
+        .preload = preload,
+        .server = pool->config.server,
+        .events = &events,
+        .data = pool,
+    };
+
+    return zygote_start(&config, &z, e) < 0 ? NULL : z;
+}
+
+static void answer_all(struct pool *pool, const char *text);
+
+void pool_start(struct pool *pool)
+{
+    struct err e = ERR_INIT;
+    const char *preload = pool->config.preload ? pool->config.preload : PRELOAD;
+
+    if (pool->bare || pool->warm)
+        return;
+    pool->bare = start_one(pool, NULL, &e);
+    if (!pool->bare) {
+        answer_all(pool, e.text);
+        return;
+    }
+    if (*preload)
+        pool->warm = start_one(pool, preload, &e); /* without it, sessions only start slower */
+}
+
+static bool can_fork(const struct zygote *z)
+{
+    return z && zygote_interpreter(z);
+}
+
+static struct zygote *best(const struct pool *pool)
+{
+    return can_fork(pool->warm) ? pool->warm : can_fork(pool->bare) ? pool->bare : NULL;
+}
+
+const struct interpreter *pool_interpreter(const struct pool *pool)
+{
+    struct zygote *z = best(pool);
+
+    return z ? zygote_interpreter(z) : NULL;
+}
+
+/* ---- spare kernels ---- */
+
+static void spare_gone(void *data);
+
+static void spare_frame(void *data, const struct wire_frame *frame)
+{
+    (void)data;
+    (void)frame; /* READY */
+}
+
+static void spare_output(void *data, const char *bytes, size_t size)
+{
+    (void)data;
+    (void)bytes;
+    (void)size;
+}
+
+static const struct kernel_events spare_events = {spare_frame, spare_output, spare_gone};
+
+static void drop_spares(struct pool *pool)
+{
+    while (pool->n_spare)
+        kernel_free(pool->spare[--pool->n_spare]);
+}
+
+static void on_spare_timer(uv_timer_t *timer)
+{
+    struct pool *pool = timer->data;
+    struct zygote *z = best(pool);
+    struct err e = ERR_INIT;
+
+    /* While the warm one is on its way, a bare spare would only be in the way. */
+    if (!z || (pool->warm && z != pool->warm))
+        return;
+    while (pool->n_spare < pool->config.spare && pool->n_spare < SPARE_MAX) {
+        struct kernel *k;
+
+        if (zygote_fork(z, &k, &e) < 0) {
+            log_warn("no kernel in reserve: %s", e.text);
+            return;
+        }
+        kernel_attach(k, &spare_events, pool);
+        pool->spare[pool->n_spare++] = k;
+    }
+}
+
+static void want_spares(struct pool *pool)
+{
+    if (pool->config.spare && !uv_is_active((uv_handle_t *)pool->spare_timer))
+        (void)uv_timer_start(pool->spare_timer, on_spare_timer, 1, 0);
+}
+
+static void spare_gone(void *data)
+{
+    struct pool *pool = data;
+
+    for (size_t i = 0; i < pool->n_spare; i++)
+        if (pool->spare[i]->gone) {
+            kernel_free(pool->spare[i]);
+            pool->spare[i--] = pool->spare[--pool->n_spare];
+        }
+    /* Not replaced at once: whatever ended it might do so for ever. The next taker asks again. */
+}
+
+/* ---- taking ---- */
+
+static void answer_first(struct pool *pool, struct kernel *k, const char *text)
+{
+    struct pool_wait *wait = pool->first;
+
+    pool->first = wait->next;
+    if (!pool->first)
+        pool->last = &pool->first;
+    wait->done(wait->data, k, text);
+    free(wait);
+}
+
+static void answer_all(struct pool *pool, const char *text)
+{
+    struct pool_wait *most = NULL;
+
+    /* Those who ask again while being answered wait for the next attempt. */
+    for (most = pool->first; most && most->next; most = most->next)
+        ;
+    while (pool->first) {
+        bool is_last = pool->first == most;
+
+        answer_first(pool, NULL, text);
+        if (is_last)
+            break;
+    }
+}
+
+static void serve(struct pool *pool)
+{
+    struct zygote *z = best(pool);
+
+    while (z && pool->first) {
+        struct err e = ERR_INIT;
+        struct kernel *k = NULL;
+
+        if (pool->n_spare)
+            k = pool->spare[--pool->n_spare];
+        else if (zygote_fork(z, &k, &e) < 0)
+            k = NULL;
+        answer_first(pool, k, e.text);
+    }
+    if (z)
+        want_spares(pool);
+}
+
+struct pool_wait *pool_take(struct pool *pool, pool_cb done, void *data)
+{
+    struct pool_wait *wait = xnew(struct pool_wait);
+
+    wait->pool = pool;
+    wait->done = done;
+    wait->data = data;
+    *pool->last = wait;
+    pool->last = &wait->next;
+    pool_start(pool);
+    serve(pool);
+    for (struct pool_wait *w = pool->first; w; w = w->next)
+        if (w == wait)
+            return wait;
+    return NULL;
+}
+
+void pool_forget(struct pool_wait *wait)
+{
+    struct pool_wait **at;
+
+    if (!wait)
+        return;
+    at = &wait->pool->first;
+    while (*at && *at != wait)
+        at = &(*at)->next;
+    if (!*at)
+        return;
+    *at = wait->next;
+    if (wait->pool->last == &wait->next)
+        wait->pool->last = at;
+    free(wait);
+}
+
+/* ---- events of zygotes ---- */
+
+static void on_hello(void *data, struct zygote *z)
+{
+    struct pool *pool = data;
+
+    if (z == pool->warm) {
+        /* Kernels that were forked from the bare one keep it; it takes no more. */
+        zygote_retire(pool->bare);
+        pool->bare = NULL;
+    }
+    serve(pool);
+    want_spares(pool);
+}
+
+static void on_failed(void *data, struct zygote *z, const char *text)
+{
+    struct pool *pool = data;
+    autofree char *why = xstrdup(text); /* it belongs to z, which goes */
+
+    drop_spares(pool);
+    if (z == pool->warm) {
+        pool->warm = NULL;
+        zygote_retire(z);
+        log_warn("preloading failed, sessions start without: %s", why);
+        if (!pool->bare && pool->first)
+            pool_start(pool);
+        else
+            want_spares(pool);
+        return;
+    }
+    if (z != pool->bare)
+        return;
+    pool->bare = NULL;
+    zygote_retire(z);
+    if (!can_fork(pool->warm)) {
+        zygote_retire(pool->warm); /* the same Python */
+        pool->warm = NULL;
+    }
+    log_debug("python: %s", why);
+    if (!pool->warm)
+        answer_all(pool, why);
+}
+
+static const struct zygote_events events = {on_hello, on_failed};
+
+/* ---- life ---- */
+
+struct pool *pool_new(const struct pool_config *config)
+{
+    struct pool *pool = xnew(struct pool);
+
+    pool->config = *config;
+    pool->config.workdir = xstrdup(config->workdir);
+    pool->config.python = xstrdup(config->python);
+    pool->config.preload = xstrdup(config->preload);
+    pool->last = &pool->first;
+    pool->spare_timer = xnew(uv_timer_t);
+    (void)uv_timer_init(config->loop, pool->spare_timer);
+    pool->spare_timer->data = pool;
+    return pool;
+}
+
+static void retire_both(struct pool *pool)
+{
+    drop_spares(pool);
+    zygote_retire(pool->bare);
+    zygote_retire(pool->warm);
+    pool->bare = pool->warm = NULL;
+}
+
+void pool_renew(struct pool *pool)
+{
+    retire_both(pool);
+    pool_start(pool);
+}
+
+static void on_timer_closed(uv_handle_t *handle)
+{
+    free(handle);
+}
+
+void pool_free(struct pool *pool)
+{
+    if (!pool)
+        return;
+    answer_all(pool, "the server is ending");
+    retire_both(pool);
+    uv_close((uv_handle_t *)pool->spare_timer, on_timer_closed);
+    free((char *)pool->config.workdir);
+    free((char *)pool->config.python);
+    free((char *)pool->config.preload);
+    free(pool);
+}

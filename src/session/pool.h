@@ -1,0 +1,49 @@
+/*
+ * Interpreters, and kernels kept ready. Two zygotes of the same Python: a bare one that can fork after some 30 ms, and
+ * a warm one that imports what sessions are likely to need first; the bare one serves until the warm one is there.
+ */
+#ifndef CELLBLOCK_SESSION_POOL_H
+#define CELLBLOCK_SESSION_POOL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+
+struct err;
+struct interpreter;
+struct kernel;
+struct pool;
+
+struct pool_config {
+    uv_loop_t *loop;
+    const char *workdir;
+    const char *python;  /* NULL: the .venv's below workdir, else python3 */
+    const char *preload; /* NULL: the default modules; "": no warm zygote */
+    size_t spare;        /* kernels kept ready */
+    uint64_t server;     /* for marks */
+};
+
+struct pool *pool_new(const struct pool_config *config);
+void pool_free(struct pool *pool); /* ends every interpreter */
+
+/* Start the interpreters if they are not there; safe to call again. */
+void pool_start(struct pool *pool);
+
+struct pool_wait; /* somebody who waits for a kernel */
+
+/*
+ * One kernel, now (then the return value is NULL and done was called) or later. k is NULL when there is none to be
+ * had: text says why and what to do.
+ */
+typedef void (*pool_cb)(void *data, struct kernel *k, const char *text);
+struct pool_wait *pool_take(struct pool *pool, pool_cb done, void *data);
+void pool_forget(struct pool_wait *wait); /* done will not be called */
+
+/* The interpreter that kernels come from, NULL while none has started. */
+const struct interpreter *pool_interpreter(const struct pool *pool);
+
+/* Packages changed: sessions from now on come from new interpreters; a .venv that was made is used. */
+void pool_renew(struct pool *pool);
+
+#endif

@@ -1,0 +1,232 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/fd.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/random.h"
+#include "session/impl.h"
+#include "session/pool.h"
+#include "session/processes.h"
+#include "session/watch.h"
+
+#define REAP_EVERY_MS 5000
+#define STOP_WITHIN_MS 1500
+#define STOP_LOOK_MS 5
+
+static void on_reap(uv_timer_t *timer)
+{
+    struct sessions *all = timer->data;
+    int64_t now = clock_ms();
+
+    for (struct session *s = all->first, *next; s; s = next) {
+        next = s->next;
+        if (!s->first && now - s->last_used_ms > all->idle_ms)
+            session_close(s);
+    }
+}
+
+int sessions_new(const struct sessions_config *config, struct sessions **ret, struct err *e)
+{
+    struct sessions *all;
+    int fd = open(config->workdir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+    if (fd < 0)
+        return err_errno(e, "cannot use %s as the working directory", config->workdir);
+    all = xnew(struct sessions);
+    all->loop = config->loop;
+    all->workdir = xstrdup(config->workdir);
+    all->workdir_fd = fd;
+    all->max_sessions = config->max_sessions ? config->max_sessions : LIMIT_SESSIONS;
+    all->idle_ms = config->idle_ms ? config->idle_ms : LIMIT_SESSION_IDLE_MS;
+    all->max_running = (size_t)uv_available_parallelism() * LIMIT_RUNNING_PER_CORE;
+    all->keeper = (struct keeper)KEEPER_INIT;
+    all->pool_config = xnew(struct pool_config);
+    *all->pool_config = (struct pool_config){
+        .loop = config->loop,
+        .workdir = all->workdir,
+        .python = xstrdup(config->python),
+        .preload = config->no_warm ? xstrdup("") : xstrdup(config->preload),
+        .spare = config->no_warm ? 0 : config->spare_kernels ? config->spare_kernels : LIMIT_SPARE_KERNELS,
+    };
+    (void)uv_timer_init(config->loop, &all->reaper);
+    all->reaper.data = all;
+    (void)uv_timer_start(&all->reaper, on_reap, REAP_EVERY_MS, REAP_EVERY_MS);
+    uv_unref((uv_handle_t *)&all->reaper);
+    *ret = all;
+    return 0;
+}
+
+static void free_pool_config(struct sessions *all)
+{
+    if (!all->pool_config)
+        return;
+    free((char *)all->pool_config->python);
+    free((char *)all->pool_config->preload);
+    free(all->pool_config);
+    all->pool_config = NULL;
+}
+
+int sessions_prepare(struct sessions *all, struct err *e)
+{
+    int r;
+
+    if (all->pool)
+        return 0;
+    if (!all->keeper_running) {
+        r = keeper_start(&all->keeper, e);
+        if (r < 0)
+            return r;
+        all->keeper_running = true;
+        all->oom_kills = processes_oom_kills();
+    }
+    all->watch = watch_new(all->loop, all->workdir);
+    all->pool_config->server = all->keeper.server;
+    all->pool = pool_new(all->pool_config);
+    free_pool_config(all);
+    return 0;
+}
+
+void sessions_warm(struct sessions *all)
+{
+    struct err e = ERR_INIT;
+
+    if (sessions_prepare(all, &e) < 0)
+        log_warn("%s; trying again at the first call", e.text);
+    else
+        pool_start(all->pool);
+}
+
+void sessions_wake(struct sessions *all)
+{
+    for (struct session *s = all->first, *next; s && all->n_running < all->max_running; s = next) {
+        next = s->next;
+        if (s->stalled)
+            session_next(s);
+    }
+}
+
+/* ---- which sessions there are ---- */
+
+struct session *session_find(struct sessions *all, const char *id)
+{
+    struct session *s = all->first;
+
+    while (s && strcmp(s->id, id) != 0)
+        s = s->next;
+    return s;
+}
+
+bool session_ended(const struct sessions *all, const char *id)
+{
+    for (size_t i = 0; i < sizeof all->ended / sizeof *all->ended; i++)
+        if (all->ended[i][0] && strcmp(all->ended[i], id) == 0)
+            return true;
+    return false;
+}
+
+void sessions_remember_ended(struct sessions *all, const char *id)
+{
+    memcpy(all->ended[all->n_ended++ % (sizeof all->ended / sizeof *all->ended)], id, SESSION_ID_CHARS + 1);
+}
+
+void sessions_unlink(struct sessions *all, struct session *s)
+{
+    struct session **at = &all->first;
+
+    while (*at && *at != s)
+        at = &(*at)->next;
+    if (*at) {
+        *at = s->next;
+        all->n_sessions--;
+    }
+}
+
+/* Make room: the session that has been idle longest goes. */
+static bool end_idlest(struct sessions *all)
+{
+    struct session *oldest = NULL;
+
+    for (struct session *s = all->first; s; s = s->next)
+        if (!s->first && (!oldest || s->last_used_ms < oldest->last_used_ms))
+            oldest = s;
+    if (!oldest)
+        return false;
+    session_close(oldest);
+    return true;
+}
+
+int session_new(struct sessions *all, struct session **ret, struct err *e)
+{
+    struct session *s;
+    int r = sessions_prepare(all, e);
+
+    if (r < 0)
+        return r;
+    if (all->n_sessions >= all->max_sessions && !end_idlest(all))
+        return err_set(e, EAGAIN, "all %zu sessions are busy. Wait for one to finish, or continue a session by its handle",
+                       all->max_sessions);
+    s = xnew(struct session);
+    s->all = all;
+    s->last = &s->first;
+    s->last_used_ms = clock_ms();
+    do
+        random_id(s->id, SESSION_ID_CHARS);
+    while (session_find(all, s->id) || session_ended(all, s->id));
+    buf_init(&s->idle_text, LIMIT_OUTPUT_KEPT / 10);
+    (void)uv_timer_init(all->loop, &s->ladder);
+    (void)uv_timer_init(all->loop, &s->tick);
+    s->ladder.data = s->tick.data = s;
+    s->next = all->first;
+    all->first = s;
+    all->n_sessions++;
+    *ret = s;
+    return 0;
+}
+
+/* ---- the end ---- */
+
+static void on_reaper_closed(uv_handle_t *handle)
+{
+    struct sessions *all = handle->data;
+    void (*stopped)(void *data) = all->stopped;
+    void *data = all->stopped_data;
+
+    keeper_stop(&all->keeper);
+    watch_free(all->watch);
+    fd_close(&all->workdir_fd);
+    free_pool_config(all);
+    free(all->workdir);
+    free(all);
+    if (stopped)
+        stopped(data);
+}
+
+static void on_stop_look(uv_timer_t *timer)
+{
+    struct sessions *all = timer->data;
+
+    if (all->keeper_running && clock_ms() < all->stop_by_ms &&
+        processes_kill(processes_mark(all->keeper.server, 0), true, getpid()) > 0)
+        return;
+    uv_close((uv_handle_t *)&all->reaper, on_reaper_closed);
+}
+
+void sessions_stop(struct sessions *all, void (*done)(void *data), void *data)
+{
+    all->stopped = done;
+    all->stopped_data = data;
+    while (all->first)
+        session_close(all->first);
+    pool_free(all->pool);
+    all->pool = NULL;
+    all->stop_by_ms = clock_ms() + STOP_WITHIN_MS;
+    uv_ref((uv_handle_t *)&all->reaper);
+    (void)uv_timer_start(&all->reaper, on_stop_look, 0, STOP_LOOK_MS);
+}
