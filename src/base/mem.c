@@ -57,6 +57,16 @@ char *xstrndup(const char *text, size_t size)
     return copy;
 }
 
+void *xmemdup(const void *data, size_t size)
+{
+    char *copy = xrealloc(NULL, size + 1, 1);
+
+    if (size)
+        memcpy(copy, data, size);
+    copy[size] = '\0';
+    return copy;
+}
+
 char *xasprintf(const char *format, ...)
 {
     va_list args;

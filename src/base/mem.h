@@ -18,6 +18,7 @@ void *xcalloc(size_t n, size_t size);          /* aborts on overflow and when me
 void *xrealloc(void *old, size_t n, size_t size); /* n * size bytes, checked; the new part is not zeroed */
 char *xstrdup(const char *text);               /* NULL gives NULL */
 char *xstrndup(const char *text, size_t size);
+void *xmemdup(const void *data, size_t size);  /* any bytes; a NUL follows that does not count */
 char *xasprintf(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 #define steal_ptr(p)                                                                                               \

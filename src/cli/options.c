@@ -29,7 +29,7 @@ static const struct option options[] = {
     {"workdir", "DIR", "CELLBLOCK_WORKDIR", "working directory of the code (default: the current one)", TEXT,
      AT(workdir), false},
     {"preload", "NAMES", "CELLBLOCK_PRELOAD",
-     "modules imported once for all sessions, where installed (default: numpy,pandas,matplotlib.pyplot; '' for none)",
+     "modules imported once for all sessions (default: numpy, pandas, matplotlib, PIL, scipy where installed; '': none)",
      TEXT, AT(preload), false},
     {"timeout", "SECONDS", "CELLBLOCK_TIMEOUT", "for calls that name none (default: 30)", SECONDS, AT(timeout_ms),
      false},

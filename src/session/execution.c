@@ -9,6 +9,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "kernel/wire.h"
+#include "session/crash_text.h"
 #include "session/impl.h"
 #include "session/kernel.h"
 #include "session/output.h"
@@ -86,6 +87,9 @@ static void finish(struct execution *x, struct exec_outcome *out)
                       &output_path);
         out->output_path = output_path;
     }
+    for (size_t i = 0; out->status == EXEC_DIED && i < out->n_items; i++)
+        if (out->items[i].kind == EXEC_TEXT) /* they belong to the output, which goes soon */
+            ((struct exec_item *)out->items)[i].size = crash_text_trim(out->items[i].data, out->items[i].size);
     collect_files(x, out);
     files = (struct exec_file *)out->files;
     job_remove(&x->job);
@@ -96,34 +100,39 @@ static void finish(struct execution *x, struct exec_outcome *out)
     free_execution(x);
 }
 
+/* Text of a field as a string: a traceback may quote a line with a NUL. */
+static char *text_field(const struct wire_frame *frame, uint32_t tag)
+{
+    const char *data;
+    size_t size;
+    char *text;
+
+    if (!wire_find(frame, tag, &data, &size))
+        return NULL;
+    text = xmemdup(data, size);
+    for (size_t i = 0; i < size; i++)
+        if (!text[i])
+            text[i] = ' ';
+    return text;
+}
+
 static void take_result(struct execution *x, const struct wire_frame *frame)
 {
     struct session *s = x->job.session;
     struct exec_outcome out = {.variables_kept = true};
-    autofree char *error = NULL, *name = NULL, *module = NULL;
-    const char *status = "", *data;
-    size_t size = 0, status_size = 0;
+    autofree char *status = text_field(frame, WIRE_STATUS), *error = text_field(frame, WIRE_ERROR);
+    autofree char *name = text_field(frame, WIRE_NAME), *module = text_field(frame, WIRE_TEXT);
+    autofree char *exit_code = text_field(frame, WIRE_EXITCODE);
 
-    if (wire_find(frame, WIRE_ERROR, &data, &size))
-        error = xstrndup(data, size);
-    if (wire_find(frame, WIRE_NAME, &data, &size))
-        name = xstrndup(data, size);
-    if (wire_find(frame, WIRE_TEXT, &data, &size))
-        module = xstrndup(data, size);
-    if (wire_find(frame, WIRE_EXITCODE, &data, &size)) {
-        autofree char *number = xstrndup(data, size);
-
-        out.exit_code = (int)strtol(number, NULL, 10);
-    }
-    (void)wire_find(frame, WIRE_STATUS, &status, &status_size);
+    out.exit_code = exit_code ? (int)strtol(exit_code, NULL, 10) : 0;
     out.error_text = error;
     out.error_name = name;
     out.missing_module = module;
     if (x->stage != STAGE_NONE)
         out.status = x->cancelled ? EXEC_CANCELLED : EXEC_TIMEOUT;
-    else if (status_size == 2 && memcmp(status, "ok", 2) == 0)
+    else if (status && strcmp(status, "ok") == 0)
         out.status = EXEC_OK;
-    else if (status_size == 4 && memcmp(status, "exit", 4) == 0)
+    else if (status && strcmp(status, "exit") == 0)
         out.status = EXEC_EXIT;
     else
         out.status = EXEC_ERROR;
@@ -344,11 +353,10 @@ int session_execute(struct session *s, const struct exec_params *params, const s
     int r;
 
     x->job.kind = &exec_kind;
-    x->code = xstrndup(params->code, params->code_size);
+    x->code = xmemdup(params->code, params->code_size);
     x->code_size = params->code_size;
     if (params->stdin_text) {
-        x->stdin_text = xcalloc(1, params->stdin_size + 1);
-        memcpy(x->stdin_text, params->stdin_text, params->stdin_size);
+        x->stdin_text = xmemdup(params->stdin_text, params->stdin_size);
         x->stdin_size = params->stdin_size;
     }
     x->timeout_ms = params->timeout_ms;

@@ -304,9 +304,10 @@ int session_install(struct session *s, const char *const *specs, size_t n, int64
 
 static void reply(struct exec_install *i, bool ok, const char *text, const struct wire_part *more, size_t n_more)
 {
+    size_t size = strlen(text);
     struct wire_part parts[PARTS_MAX] = {
         {WIRE_STATUS, ok ? "ok" : "error", ok ? 2 : 5},
-        {WIRE_TEXT, text, strlen(text)},
+        {WIRE_TEXT, text, size && text[size - 1] == '\n' ? size - 1 : size}, /* it is printed as a line */
     };
 
     if (i->session && i->session->kernel) {

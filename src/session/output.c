@@ -240,7 +240,7 @@ void output_display(struct output *o, uint32_t index, const char *mime, size_t m
         return;
     (void)snprintf(kind, sizeof kind, "%.*s", (int)(mime_size < 63 ? mime_size : 63), mime);
     d->have_item = true;
-    d->item.data = xstrndup(data, size);
+    d->item.data = xmemdup(data, size);
     d->item.size = size;
     d->item.kind = EXEC_TEXT;
     if (strcmp(kind, "image/png") == 0 || strcmp(kind, "image/jpeg") == 0) {

@@ -10,8 +10,8 @@
 #include "session/kernel.h"
 #include "session/zygote.h"
 
-/* What sessions are likely to import; what is not installed is passed over. */
-#define PRELOAD "numpy,pandas,matplotlib.pyplot"
+/* src/kernel/py/warm.py knows which those are. */
+#define PRELOAD "default"
 #define SPARE_MAX 8
 
 struct pool_wait {
@@ -47,9 +47,8 @@ static char *find_python(const struct pool *pool)
     return xstrdup("python3");
 }
 
-static struct zygote *start_one(struct pool *pool, const char *preload, struct err *e)
+static struct zygote *start_one(struct pool *pool, const char *python, const char *preload, struct err *e)
 {
-    autofree char *python = find_python(pool);
     struct zygote *z = NULL;
     struct zygote_config config = {
         .loop = pool->config.loop,
@@ -69,17 +68,27 @@ static void answer_all(struct pool *pool, const char *text);
 void pool_start(struct pool *pool)
 {
     struct err e = ERR_INIT;
-    const char *preload = pool->config.preload ? pool->config.preload : PRELOAD;
+    autofree char *python = NULL;
 
     if (pool->bare || pool->warm)
         return;
-    pool->bare = start_one(pool, NULL, &e);
-    if (!pool->bare) {
+    python = find_python(pool);
+    pool->bare = start_one(pool, python, NULL, &e);
+    if (!pool->bare)
         answer_all(pool, e.text);
+}
+
+/* Once the bare one can serve: it should not have to share a core, and it knows what a shim stands for. */
+static void start_warm(struct pool *pool)
+{
+    const char *preload = pool->config.preload ? pool->config.preload : PRELOAD;
+    struct err e = ERR_INIT;
+
+    if (!*preload)
         return;
-    }
-    if (*preload)
-        pool->warm = start_one(pool, preload, &e); /* without it, sessions only start slower */
+    pool->warm = start_one(pool, zygote_interpreter(pool->bare)->executable, preload, &e);
+    if (!pool->warm)
+        log_warn("sessions start without preloaded modules: %s", e.text);
 }
 
 static bool can_fork(const struct zygote *z)
@@ -255,7 +264,9 @@ static void on_hello(void *data, struct zygote *z)
         zygote_retire(pool->bare);
         pool->bare = NULL;
     }
-    serve(pool);
+    serve(pool); /* who waits comes first */
+    if (z == pool->bare && !pool->warm)
+        start_warm(pool);
     want_spares(pool);
 }
 
@@ -271,8 +282,6 @@ static void on_failed(void *data, struct zygote *z, const char *text)
         log_warn("preloading failed, sessions start without: %s", why);
         if (!pool->bare && pool->first)
             pool_start(pool);
-        else
-            want_spares(pool);
         return;
     }
     if (z != pool->bare)

@@ -114,8 +114,9 @@ static void fail(struct zygote *z)
         (void)buf_puts(&text, "the Python process that starts kernels has ended");
     else
         (void)buf_printf(&text, "%s is not a CPython that Cellblock can use: it ended at once", z->config.python);
-    if (!z->failure && z->said_text.len)
-        (void)buf_printf(&text, "; it said: %.600s", buf_str(&z->said_text));
+    /* A program that is no Python may show all of what it was given. */
+    if (!z->failure && z->said_text.len && !strstr(buf_str(&z->said_text), "Starts the zygote"))
+        (void)buf_printf(&text, "; it said: %.400s", buf_str(&z->said_text));
     /* Its kernels die with it (PR_SET_PDEATHSIG); each tells its owner, who may free it. */
     for (struct kernel *k = z->kernels, *next; k; k = next) {
         next = k->next;
@@ -278,6 +279,14 @@ struct start_fds {
     int control, blob, ext, said; /* the child's ends */
 };
 
+static void close_start_fds(struct start_fds *fds)
+{
+    fd_close(&fds->control);
+    fd_close(&fds->blob);
+    fd_close(&fds->ext);
+    fd_close(&fds->said);
+}
+
 static int spawn(struct zygote *z, const struct start_fds *fds, struct err *e)
 {
     char *boot = xstrndup((const char *)embed_boot, embed_boot_size);
@@ -345,26 +354,23 @@ int zygote_start(const struct zygote_config *config, struct zygote **ret, struct
     z->control = z->said = -1;
     buf_init(&z->said_text, SAID_MAX);
     r = open_fds(z, &fds, e);
-    if (r == 0) {
-        (void)fd_set_nonblock(z->control, true);
-        (void)uv_poll_init(config->loop, &z->control_poll, z->control);
-        (void)uv_poll_init(config->loop, &z->said_poll, z->said);
-        (void)uv_timer_init(config->loop, &z->hello_timer);
-        z->process.data = z->control_poll.data = z->said_poll.data = z->hello_timer.data = z;
-        r = spawn(z, &fds, e);
-        if (r < 0) { /* uv_spawn(3): the handle must be closed even then */
-            z->retired = true;
-            free_if_done(z);
-        }
-    } else {
+    if (r < 0) {
+        close_start_fds(&fds);
         free_now(z);
-    }
-    fd_close(&fds.control);
-    fd_close(&fds.blob);
-    fd_close(&fds.ext);
-    fd_close(&fds.said);
-    if (r < 0)
         return r;
+    }
+    (void)fd_set_nonblock(z->control, true);
+    (void)uv_poll_init(config->loop, &z->control_poll, z->control);
+    (void)uv_poll_init(config->loop, &z->said_poll, z->said);
+    (void)uv_timer_init(config->loop, &z->hello_timer);
+    z->process.data = z->control_poll.data = z->said_poll.data = z->hello_timer.data = z;
+    r = spawn(z, &fds, e);
+    close_start_fds(&fds);
+    if (r < 0) { /* the handle of a process that could not be started has to be closed too */
+        z->retired = true;
+        free_if_done(z);
+        return r;
+    }
     (void)uv_poll_start(&z->control_poll, UV_READABLE, on_control);
     (void)uv_poll_start(&z->said_poll, UV_READABLE, on_said);
     if (!config->preload)

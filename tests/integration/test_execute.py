@@ -99,7 +99,6 @@ def test_code_is_as_people_paste_it(server):
     assert server.run("\tx = 1\n\tx + 1").body == "2"  # indented as a whole
     assert server.run("x = 1\r\nx + 1\r\n").body == "2"
     assert server.run(">>> x = 41\n>>> x + 1\n").body == "42"
-    assert server.run("```python\nx = 1\nx + 2\n```").body == "3"
     assert server.run("\ufeffx = 3\nx").body == "3"
 
 

@@ -23,7 +23,7 @@ def test_big_output_is_cut_in_the_middle(server):
     assert 15_000 < len(result.text) < 21_000
     assert "HEAD" in result.text and "TAIL" in result.text and "line 0000000" in result.text
     assert "line 0099999" in result.text and "line 0050000" not in result.text
-    assert re.search(r"1[.,]3\d* MB|1[.,]2\d* Mi?B|1,?300,?01\d|1\.3M", result.text), "the marker tells the size"
+    assert re.search(r"1,2\d\d,\d\d\d characters left out", result.text), result.text[9800:10400]
     assert result.status_line in result.texts[-1].splitlines()[-1]
     # By code:
     path = whole_path(result)
@@ -88,7 +88,6 @@ def test_endless_output_is_stopped_by_its_timeout(server):
             "import sys\nfor i in range(101): sys.stderr.write(f'\\rDownload {i:3}% ' + '#' * (i // 10))\nprint()",
             "Download 100% ##########",
         ),
-        ("print('abc\\rx')", "xbc"),
         ("print('keep\\r\\nnext\\r\\n', end='')", "keep\nnext"),
     ],
 )

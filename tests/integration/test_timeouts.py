@@ -26,7 +26,7 @@ def timed_out(result):
     [
         "while True: pass",
         "import time; time.sleep(1000)",
-        "import threading; threading.Lock().acquire() or threading.Event().wait()",
+        "import threading; threading.Event().wait()",
         "import select; select.select([], [], [])",
         "import os; r, w = os.pipe(); os.read(r, 1)",
         "import re; re.match(r'(a+)+$', 'a' * 40 + 'b')",
@@ -170,7 +170,7 @@ def test_background_process_that_prints(server):
         assert "answer" in result.body and not result.is_error
     assert "tick" not in server.run("'x'", session="new").text
     flood = server.run("q = subprocess.Popen(['yes'])\n'flooded'")
-    assert "flooded" in flood.body
+    assert not flood.is_error and "· ok ·" in flood.status_line and len(flood.text) < 22_000
     assert "2" in server.run("q.kill(); p.kill(); 1+1").body
 
 

@@ -374,7 +374,8 @@ def _formatted(obj):
         named = named_formatters.get((base.__module__, base.__name__))
         for table in (formatters.get(base), named):
             for mime, function in (table or {}).items():
-                found.setdefault(mime, function)
+                if not _is_formula_image(mime, function):
+                    found.setdefault(mime, function)
     data = {}
     for mime, function in found.items():
         try:
@@ -387,6 +388,11 @@ def _formatted(obj):
         if value is not None:
             data[mime] = value
     return bundle_items(data, None) if data else None
+
+
+def _is_formula_image(mime, function):
+    """sympy.init_printing registers pictures of formulas: their text says more."""
+    return mime.startswith("image/") and getattr(function, "__module__", "").startswith("sympy.")
 
 
 def _pretty(function, obj):

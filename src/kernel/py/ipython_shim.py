@@ -34,6 +34,8 @@ class CellblockShell:
         self.configurables = []
         self.meta = {}
 
+    colors = "nocolor"
+
     user_ns = property(lambda self: state.ns)
     user_global_ns = user_ns
     user_module = property(lambda self: state.main)
@@ -267,6 +269,7 @@ class Formatter:
     def __init__(self, mime):
         self.format_type = mime
         self.enabled = True
+        self.type_printers = Printers(self)
 
     def for_type(self, typ, func=None):
         if isinstance(typ, str):
@@ -299,6 +302,36 @@ class Formatter:
 
     def __call__(self, obj):
         return repr(obj) if self.format_type == "text/plain" else None
+
+
+class Printers:
+    """A formatter's functions by class, as code that goes behind for_type sees them."""
+
+    def __init__(self, formatter):
+        self.formatter = formatter
+
+    def _table(self):
+        from . import display
+
+        return {cls: by[self.formatter.format_type] for cls, by in display.formatters.items()
+                if self.formatter.format_type in by}
+
+    def __contains__(self, cls):
+        return cls in self._table()
+
+    def __iter__(self):
+        return iter(self._table())
+
+    def __getitem__(self, cls):
+        return self._table()[cls]
+
+    def __setitem__(self, cls, function):
+        self.formatter.for_type(cls, function)
+
+    def pop(self, cls, default=None):
+        return self.formatter.pop(cls, default)
+
+    __delitem__ = pop
 
 
 class DisplayPublisher:

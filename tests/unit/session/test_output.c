@@ -72,6 +72,23 @@ static void test_order(void **state)
     check(o, "text:a\n|image:PNG|text:b\n|image:JPG|text:c");
 }
 
+static void test_binary_data_is_whole(void **state)
+{
+    struct output *o = output_new(NULL, NULL);
+    const struct exec_item *items;
+    char *path;
+    size_t n;
+
+    (void)state;
+    output_display(o, 1, "image/png", 9, "\x89PNG\0\0x", 7);
+    mark(o, 1);
+    output_finish(o, dir, 1, &items, &n, &path);
+    assert_int_equal(n, 1);
+    assert_int_equal(items[0].size, 7);
+    assert_memory_equal(items[0].data, "\x89PNG\0\0x", 7);
+    output_free(o);
+}
+
 static void test_text_has_lines_of_its_own(void **state)
 {
     struct output *o = output_new(NULL, NULL);
@@ -231,6 +248,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_order),
+        cmocka_unit_test(test_binary_data_is_whole),
         cmocka_unit_test(test_text_has_lines_of_its_own),
         cmocka_unit_test(test_mark_in_pieces),
         cmocka_unit_test(test_no_mark),

@@ -1,0 +1,104 @@
+"""WIRE_PACKAGES and WIRE_REFRESH."""
+
+import os
+import tempfile
+import unittest
+
+import harness
+from cells import CellCase
+
+
+def ask(kernel, kind, fields=()):
+    kernel.send(kind, 77, list(fields))
+    frame = kernel.recv()
+    return frame.type, frame.seq, frame.text(harness.WIRE_TEXT)
+
+
+class TestPackages(CellCase):
+    def package(self, name, version, source, top=None):
+        """A folder with an installed package."""
+        folder = tempfile.mkdtemp(dir=self.kernel.scratch)
+        self.install(folder, name, version, source, top)
+        return folder
+
+    def install(self, folder, name, version, source, top=None):
+        top = top or name.replace("-", "_").lower()
+        with open(os.path.join(folder, top + ".py"), "w") as file:
+            file.write(source)
+        info = os.path.join(folder, "%s-%s.dist-info" % (name.replace("-", "_"), version))
+        os.mkdir(info)
+        with open(os.path.join(info, "METADATA"), "w") as file:
+            file.write("Metadata-Version: 2.1\nName: %s\nVersion: %s\n" % (name, version))
+        with open(os.path.join(info, "RECORD"), "w") as file:
+            file.write("%s.py,,\n" % top)
+
+    def test_list(self):
+        kind, seq, text = ask(self.kernel, harness.WIRE_PACKAGES)
+        self.assertEqual((kind, seq), (harness.WIRE_PACKAGES_REPLY, 77))
+        lines = text.split("\n")
+        self.assertTrue(any(line.startswith("pip==") for line in lines), text)
+        self.assertEqual(lines, sorted(lines, key=lambda x: x.split("==")[0].lower().replace("_", "-").replace(".", "-")))
+
+    def test_refresh(self):
+        site = self.package("Fresh-One", "1.0", "x = 1")
+        self.fails("import fresh_one", "ModuleNotFoundError")
+        reply = ask(self.kernel, harness.WIRE_REFRESH, [(harness.WIRE_SITE, site), (harness.WIRE_NAME, "Fresh-One")])
+        self.assertEqual(reply, (harness.WIRE_REFRESHED, 77, ""))
+        self.shows("import fresh_one; fresh_one.x", "1")
+        self.assertIn("Fresh-One==1.0", ask(self.kernel, harness.WIRE_PACKAGES)[2])
+        self.install(site, "other", "2", "y = 2")
+        ask(self.kernel, harness.WIRE_REFRESH, [(harness.WIRE_SITE, site)])
+        self.shows("import other; other.y", "2")
+
+    def test_first_of_two_copies_counts(self):
+        a, b = self.package("dup-name", "1", ""), self.package("Dup_Name", "2", "")
+        self.ok("import sys; sys.path[1:1] = [%r, %r]" % (a, b))
+        text = ask(self.kernel, harness.WIRE_PACKAGES)[2]
+        self.assertIn("dup-name==1", text)
+        self.assertNotIn("Dup_Name", text)
+
+    def test_loaded_in_another_version(self):
+        site = self.package("moving", "1", "__version__ = '1'")
+        ask(self.kernel, harness.WIRE_REFRESH, [(harness.WIRE_SITE, site)])
+        self.ok("import moving")
+        os.rename(os.path.join(site, "moving-1.dist-info"), os.path.join(site, "moving-2.dist-info"))
+        with open(os.path.join(site, "moving-2.dist-info", "METADATA"), "w") as file:
+            file.write("Metadata-Version: 2.1\nName: moving\nVersion: 2\n")
+        text = ask(self.kernel, harness.WIRE_REFRESH, [(harness.WIRE_SITE, site), (harness.WIRE_NAME, "moving")])[2]
+        self.assertIn("moving is loaded already (1): start a new session to use moving 2", text)
+
+    def test_hostile_pth(self):
+        site = self.package("fine", "1", "x = 1")
+        for name, text in (("a.pth", "import sys; sys.exit(3)"), ("b.pth", "import no_such_thing")):
+            with open(os.path.join(site, name), "w") as file:
+                file.write(text + "\n")
+        with open(os.path.join(site, "c.pth"), "wb") as file:
+            file.write(b"\xff\xfe\n")
+        self.assertEqual(ask(self.kernel, harness.WIRE_REFRESH, [(harness.WIRE_SITE, site)])[0], harness.WIRE_REFRESHED)
+        self.shows("import fine; fine.x", "1")
+
+    def test_executable(self):
+        ask(self.kernel, harness.WIRE_REFRESH, [(harness.WIRE_EXECUTABLE, "/x/python"), (harness.WIRE_PREFIX, "/x")])
+        self.shows("import sys; sys.executable, sys.prefix", "('/x/python', '/x')")
+
+    def test_broken_metadata(self):
+        site = self.package("fine", "1", "")
+        os.mkdir(os.path.join(site, "broken-1.dist-info"))
+        ask(self.kernel, harness.WIRE_REFRESH, [(harness.WIRE_SITE, site)])
+        self.assertIn("fine==1", ask(self.kernel, harness.WIRE_PACKAGES)[2])
+
+    def test_refresh_while_installing(self):
+        """The server refreshes before it answers the installation that code waits for."""
+        site = self.package("during", "1", "x = 3")
+
+        def install(args):
+            self.assertEqual(args, ["during"])
+            self.kernel.send(harness.WIRE_REFRESH, 5, [(harness.WIRE_SITE, site)])
+            return "ok", "during 1"
+
+        result = self.kernel.execute("%pip install during\nimport during\nduring.x", install=install)
+        self.assertEqual((result.status, result.text), ("ok", "during 1\n3"))
+
+
+if __name__ == "__main__":
+    unittest.main()
