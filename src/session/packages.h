@@ -39,9 +39,10 @@ int requirement_check(const char *spec, struct err *e);
 void requirement_name(const char *spec, char *ret, size_t size);
 
 /*
- * Install into the virtual environment that env is in, or else into <workdir>/.venv, which is made when missing
- * (a lock below it keeps two servers from racing). done gets an outcome without notes; target is NULL when there is
- * no environment. Installer child processes are ended at timeout and on cancel, with their whole process group.
+ * Install into the virtual environment that env is in, or else into <workdir>/.venv, which is made when missing (a
+ * lock on it keeps two servers from racing). Refused specifiers: a negative errno and e, and nothing runs. Else done
+ * follows, never from within this call. It gets an outcome without notes; of an item that is new, reason may say what
+ * it took the place of ("in place of 1.0"). Child processes are ended at timeout and on cancel with all they started.
  */
 int packages_install(uv_loop_t *loop, const struct packages_env *env, const char *const *specs, size_t n,
                      int64_t timeout_ms, const struct install_ops *ops, void *data, struct packages_run **ret,

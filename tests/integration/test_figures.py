@@ -53,9 +53,9 @@ def test_savefig_and_link(science):
 
 def test_backend_and_gui(science):
     assert "agg" in science.run(PLOT + "plt.get_backend().lower()").body
+    assert not science.run("%pylab inline --no-import-all").is_error
     result = science.run("%matplotlib inline\n" + PLOT + "plt.plot([1])")
     assert len(result.images) == 1 and not result.is_error
-    assert not science.run(PLOT + "plt.switch_backend('TkAgg')").images or True
 
 
 def test_figure_before_an_error(science):
@@ -74,8 +74,8 @@ def test_ten_big_figures(science):
     assert not result.is_error and len(json.dumps(result.raw)) < 1_048_576
     assert len(result.images) >= 1
     assert len(result.images) + len(result.links) >= 10
-    for link in result.links:
-        assert png_size(science.read(link["uri"]))[0] > 100
+    for image in result.images + [science.read(link["uri"]) for link in result.links]:
+        assert image.startswith((b"\x89PNG", b"\xff\xd8\xff")) and len(image) > 10_000
 
 
 def test_many_small_figures(science):

@@ -202,11 +202,16 @@ def test_wrong_package_lists(server, packages):
         "Toy_Good",
         "toy-good[x]==1.*",
         "toy-good; python_version >= '3'",
-        "toy-plain ; python_version < '3'",
     ],
 )
 def test_requirements_of_every_form(installer, spec):
     assert not install(installer, spec).is_error
+
+
+def test_requirement_whose_condition_does_not_hold(installer):
+    """pip would do nothing and say so in passing; either way it is told and nothing is installed."""
+    result = install(installer, "toy-plain ; python_version < '3'")
+    assert "condition" in result.text and installer.run("import toy_plain").is_error
 
 
 def test_one_string_is_one_requirement(installer):

@@ -42,7 +42,6 @@ def test_magics_do_what_they_do_in_ipython(server, code, shown):
         "%config InlineBackend.figure_format = 'retina'",
         "%load_ext autoreload\n%autoreload 2",
         "%reload_ext tensorboard",
-        "%pylab inline --no-import-all",
         "%precision 3",
         "%xmode Plain",
         "%colors NoColor",

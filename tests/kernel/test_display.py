@@ -98,7 +98,7 @@ class TestDisplay(DisplayCase):
         self.assertEqual(self.kinds("h.update('later')"), ["'later'"])
         self.assertEqual(self.kinds("from IPython.display import update_display\n"
                                     "display(1, display_id='x'); update_display(2, display_id='x')"), ["1", "2"])
-        self.ok("from IPython.display import DisplayHandle\nassert isinstance(h, DisplayHandle)")
+        self.ok("from IPython.display import DisplayHandle\nassert isinstance(display(1, display_id=True), DisplayHandle)")
 
     def test_clear_output(self):
         self.ok("from IPython.display import clear_output")

@@ -74,7 +74,9 @@ class TestPackages(CellCase):
                 file.write(text + "\n")
         with open(os.path.join(site, "c.pth"), "wb") as file:
             file.write(b"\xff\xfe\n")
-        self.assertEqual(ask(self.kernel, harness.WIRE_REFRESH, [(harness.WIRE_SITE, site)])[0], harness.WIRE_REFRESHED)
+        kind, _, text = ask(self.kernel, harness.WIRE_REFRESH, [(harness.WIRE_SITE, site)])
+        self.assertEqual(kind, harness.WIRE_REFRESHED)
+        self.assertIn("SystemExit", text)
         self.shows("import fine; fine.x", "1")
 
     def test_executable(self):

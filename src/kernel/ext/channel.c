@@ -128,6 +128,16 @@ static PyObject *frame_object(const struct wire_frame *frame)
     return Py_BuildValue("iIN", (int)frame->header.type, frame->header.seq, fields);
 }
 
+/* pending() -> bool: has the server sent something that recv would return at once? */
+PyObject *channel_pending(PyObject *self, PyObject *none)
+{
+    struct pollfd wait = {channel_fd, POLLIN, 0};
+
+    (void)self;
+    (void)none;
+    return PyBool_FromLong(in.len > 0 || (channel_fd >= 0 && poll(&wait, 1, 0) > 0));
+}
+
 /* A signal came while waiting. Between cells there is nothing that it could interrupt. 0, or -1: tell the caller. */
 static int signals_while_waiting(void)
 {

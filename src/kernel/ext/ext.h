@@ -53,6 +53,7 @@ void kernel_enter(const struct kernel_start *start, const char *nonce);
 
 void channel_open(int channel, int pipe, const char *nonce);
 PyObject *channel_recv(PyObject *self, PyObject *none);
+PyObject *channel_pending(PyObject *self, PyObject *none);
 PyObject *channel_send(PyObject *self, PyObject *args);
 PyObject *channel_mark(PyObject *self, PyObject *args);
 PyObject *channel_set_stdin(PyObject *self, PyObject *args);

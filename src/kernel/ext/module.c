@@ -49,6 +49,7 @@ static PyMethodDef methods[] = {
     {"recv", channel_recv, METH_NOARGS,
      "recv() -> (type, seq, [(tag, bytes), ...])\n\nThe next frame of the server. EOFError: it is gone. Between cells, "
      "signals are swallowed; within one, what their handlers raise is raised."},
+    {"pending", channel_pending, METH_NOARGS, "pending() -> bool\n\nWould recv return at once?"},
     {"send", channel_send, METH_VARARGS,
      "send(type, seq, [(tag, str or bytes), ...]) -> bool\n\nOne whole frame, from any thread. False in a process that "
      "user code forked: it has no server. ValueError: over the limits of a frame."},

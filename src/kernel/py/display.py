@@ -359,6 +359,13 @@ def text(obj):
             start = ", ".join(map(repr, islice(obj, 1000)))
         opening = {list: "[%s]", tuple: "(%s)", frozenset: "frozenset({%s})"}.get(cls, "{%s}")
         return opening % ("%s, ... %d more" % (start, len(obj) - 1000))
+    if getattr(cls, "_repr_pretty_", None) is not None:
+        try:
+            said = _pretty(lambda o, p, cycle: o._repr_pretty_(p, cycle), obj)
+        except Exception:
+            said = None
+        if said is not None:
+            return said
     return repr(obj)
 
 
@@ -397,17 +404,6 @@ def _is_formula_image(mime, function):
 
 def _pretty(function, obj):
     """A formatter for text takes a printer and a flag; some that people write take the object alone."""
-    import io
+    from . import pretty
 
-    out = io.StringIO()
-
-    class Printer:
-        text = staticmethod(out.write)
-        break_ = breakable = staticmethod(lambda *args: out.write(" "))
-        pretty = staticmethod(lambda o: out.write(repr(o)))
-
-    try:
-        value = function(obj, Printer, False)
-    except TypeError:
-        value = function(obj)
-    return out.getvalue() or (value if isinstance(value, str) else None)
+    return pretty.call(function, obj)

@@ -4,7 +4,6 @@ import sys
 
 import _cellblock
 
-from . import state
 from . import wire
 
 
@@ -57,10 +56,11 @@ def refresh(fields):
     import importlib
 
     names = []
+    notes = []
     for tag, data in fields:
         text = data.decode("utf-8", "surrogateescape")
         if tag == wire.SITE:
-            add_site(text)
+            notes += add_site(text)
         elif tag == wire.EXECUTABLE:
             sys.executable = text
         elif tag == wire.PREFIX:
@@ -68,20 +68,21 @@ def refresh(fields):
         elif tag == wire.NAME:
             names.append(text)
     importlib.invalidate_caches()
-    return "\n".join(loaded_notes(names))
+    return "\n".join(notes + loaded_notes(names))
 
 
 def add_site(path):
-    """site.addsitedir, but in front, and against .pth files that raise or exit."""
+    """site.addsitedir, but in front, and against .pth files that raise or exit. Returns lines to tell."""
     import site
 
     if path in sys.path:
-        return
+        return []
+    notes = []
     before = list(sys.path)
     try:
         site.addsitedir(path)
     except BaseException as e:
-        state.stderr.write("cellblock: a .pth file in %s failed: %s: %s\n" % (path, type(e).__name__, e))
+        notes.append("a .pth file in %s failed: %s: %s" % (path, type(e).__name__, e))
     if path not in sys.path:
         sys.path.append(path)
     new = [p for p in sys.path if p not in before]
@@ -91,6 +92,7 @@ def add_site(path):
     if libraries:
         at = libraries[0]
     sys.path[:] = old[:at] + new + old[at:]
+    return notes
 
 
 def loaded_notes(names):

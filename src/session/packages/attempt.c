@@ -2,7 +2,7 @@
  * The installer. All requirements go to one call, because only so their dependencies are resolved together. When that
  * fails because of one of them, the rest is tried again without it; when nobody can tell which one, one at a time.
  */
-#include <stdio.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -150,6 +150,11 @@ static void on_failed(struct packages_run *run, const struct child_result *resul
     struct explain why;
     bool global;
 
+    if (result->signal) {
+        run_fail(run, "the installer was ended by signal %d%s", result->signal,
+                 result->signal == SIGKILL ? " (perhaps for want of memory)" : "");
+        return;
+    }
     explain(buf_str(result->output), result->output->len, *log ? log : NULL, strlen(log), &why);
     run->n_refused = why.kind == EXPLAIN_REFUSED ? run->n_refused + 1 : 0;
     global = explain_is_global(why.kind) || run->n_refused > 1; /* 403 for one package is a policy, for two the index */

@@ -26,8 +26,8 @@ struct child_result {
 };
 
 struct child_ops {
-    void (*line)(void *data, const char *line);                     /* a new last line of output; may be NULL */
-    void (*done)(void *data, const struct child_result *result);    /* once, when it is gone; then so is the child */
+    void (*line)(void *data, const char *line);                  /* a new last line of output; may be NULL */
+    void (*done)(void *data, const struct child_result *result); /* once, when it is gone; then so is the child */
 };
 
 /* 0 or -errno; then done is not called. */

@@ -77,9 +77,9 @@ static const struct sign signs[] = {
 
 enum detail {
     DETAIL_NONE,
-    DETAIL_LINE,    /* the line with the sign */
-    DETAIL_CAUSE,   /* the paragraph in which the resolver says why */
-    DETAIL_TAIL,    /* the last lines */
+    DETAIL_LINE,  /* the line with the sign */
+    DETAIL_CAUSE, /* the paragraph in which the resolver says why */
+    DETAIL_TAIL,  /* the last lines */
 };
 
 static const struct {
@@ -101,18 +101,26 @@ static const struct {
     [EXPLAIN_HASH] = {"the file that came is not the one that the index announces (its hash differs)", NULL,
                       DETAIL_NONE},
     [EXPLAIN_BAD_FILE] = {"the file of %s is damaged", NULL, DETAIL_LINE},
-    [EXPLAIN_REFUSED] = {"the index refuses access", "check its address and credentials, and whether this package is "
-                         "allowed there", DETAIL_LINE},
+    [EXPLAIN_REFUSED] = {"the index refuses access",
+                         "check its address and credentials, and whether this package is "
+                         "allowed there",
+                         DETAIL_LINE},
     [EXPLAIN_INDEX] = {"the index answered with an error", "try again later, or check its address", DETAIL_LINE},
-    [EXPLAIN_NETWORK] = {"the index could not be reached", "check the network and the server's settings (UV_DEFAULT_INDEX"
-                         ", PIP_INDEX_URL, https_proxy)", DETAIL_LINE},
-    [EXPLAIN_TLS] = {"no trusted connection to the index", "if it has a certificate of its own, set SSL_CERT_FILE and "
-                     "PIP_CERT in the server's environment", DETAIL_LINE},
+    [EXPLAIN_NETWORK] = {"the index could not be reached",
+                         "check the network and the server's settings (UV_DEFAULT_INDEX"
+                         ", PIP_INDEX_URL, https_proxy)",
+                         DETAIL_LINE},
+    [EXPLAIN_TLS] = {"no trusted connection to the index",
+                     "if it has a certificate of its own, set SSL_CERT_FILE and "
+                     "PIP_CERT in the server's environment",
+                     DETAIL_LINE},
     [EXPLAIN_OFFLINE] = {"%s is not in the cache, and uv is told to stay offline (UV_OFFLINE)", NULL, DETAIL_NONE},
     [EXPLAIN_DISK] = {"the disk is full", "free some space, or set TMPDIR and UV_CACHE_DIR to a larger disk",
                       DETAIL_LINE},
-    [EXPLAIN_PERMISSION] = {"no right to write there", "start the server with a --workdir that you can write to, or "
-                            "with the --python of a virtual environment of yours", DETAIL_LINE},
+    [EXPLAIN_PERMISSION] = {"no right to write there",
+                            "start the server with a --workdir that you can write to, or "
+                            "with the --python of a virtual environment of yours",
+                            DETAIL_LINE},
     [EXPLAIN_NO_PIP] = {"neither uv nor pip is there", "install uv, or python3-pip, or python3-venv", DETAIL_NONE},
 };
 
@@ -142,7 +150,8 @@ static char *line_at(const char *text, const char *at)
     while (start > text && start[-1] != '\n')
         start--;
     start += strspn(start, " ");
-    for (const char *const *word = (const char *const[]){"error: ", "ERROR: ", "cause: ", "hint: ", NULL}; *word; word++)
+    for (const char *const *word = (const char *const[]){"error: ", "ERROR: ", "cause: ", "hint: ", NULL}; *word;
+         word++)
         if (strncmp(start, *word, strlen(*word)) == 0)
             start += strlen(*word);
     return xstrndup(start, strcspn(start, "\n") > 500 ? 500 : strcspn(start, "\n"));
@@ -266,10 +275,19 @@ static bool name_of_file(const char *section, char *ret, size_t size)
 
 static void find_package(const char *section, const char *whole, struct explain *ret)
 {
-    static const char *const after[] = {"no version of ", "no versions of ", "Failed to build `", "Failed to download `",
-                                        "Hash mismatch for `", "The structure of `", "Failed building wheel for ",
-                                        "No matching distribution found for ", "Could not install requirement ",
-                                        "ERROR: Wheel '", "ERROR: Package '", "tampered with them.\n", NULL};
+    static const char *const after[] = {"no version of ",
+                                        "no versions of ",
+                                        "Failed to build `",
+                                        "Failed to download `",
+                                        "Hash mismatch for `",
+                                        "The structure of `",
+                                        "Failed building wheel for ",
+                                        "No matching distribution found for ",
+                                        "Could not install requirement ",
+                                        "ERROR: Wheel '",
+                                        "ERROR: Package '",
+                                        "tampered with them.\n",
+                                        NULL};
     static const char *const before[] = {" was not found in", " has no wheels", " depends on Python", NULL};
     char *name = ret->package;
     const char *at;
@@ -294,10 +312,10 @@ static void find_package(const char *section, const char *whole, struct explain 
 static enum explain_kind pip_no_match(const char *out, const char *log, const char *package, const char **ret_sign)
 {
     static const struct sign fetch_signs[] = {
-        {": 404 Client Error", EXPLAIN_NO_SUCH},       {": 401 Client Error", EXPLAIN_REFUSED},
-        {": 403 Client Error", EXPLAIN_REFUSED},       {"ssl certificate", EXPLAIN_TLS},
-        {" Client Error", EXPLAIN_INDEX},              {" Server Error", EXPLAIN_INDEX},
-        {"error responses", EXPLAIN_INDEX},            {"", EXPLAIN_NETWORK},
+        {": 404 Client Error", EXPLAIN_NO_SUCH}, {": 401 Client Error", EXPLAIN_REFUSED},
+        {": 403 Client Error", EXPLAIN_REFUSED}, {"ssl certificate", EXPLAIN_TLS},
+        {" Client Error", EXPLAIN_INDEX},        {" Server Error", EXPLAIN_INDEX},
+        {"error responses", EXPLAIN_INDEX},      {"", EXPLAIN_NETWORK},
     };
     const char *const texts[] = {log, out};
     const char *at;
@@ -386,7 +404,8 @@ static void say(const char *detail, struct explain *ret)
 
 void explain(const char *out, size_t size, const char *log, size_t log_size, struct explain *ret)
 {
-    autofree char *whole = explain_clean(out, size), *details = log ? explain_clean(log, log_size) : NULL, *detail = NULL;
+    autofree char *whole = explain_clean(out, size), *details = log ? explain_clean(log, log_size) : NULL,
+                  *detail = NULL;
     const char *section = error_section(whole), *sign = NULL, *in = whole;
 
     memset(ret, 0, sizeof(*ret));

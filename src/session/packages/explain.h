@@ -18,8 +18,8 @@ enum explain_kind {
     EXPLAIN_BUILD,
     EXPLAIN_HASH,
     EXPLAIN_BAD_FILE,
-    EXPLAIN_REFUSED,    /* the index answered 401 or 403, perhaps only for this package */
-    EXPLAIN_INDEX,      /* the index answered with another error */
+    EXPLAIN_REFUSED, /* the index answered 401 or 403, perhaps only for this package */
+    EXPLAIN_INDEX,   /* the index answered with another error */
     EXPLAIN_NETWORK,
     EXPLAIN_TLS,
     EXPLAIN_OFFLINE,
@@ -50,8 +50,8 @@ bool explain_is_global(enum explain_kind kind);
 char *explain_tail(const char *text, size_t size, size_t n);
 
 /*
- * A copy of text that can be shown: valid UTF-8, no terminal codes, and no credentials: user:password@ in front of a host
- * becomes ****@. Never NULL; the caller frees.
+ * A copy of text that can be shown: valid UTF-8, no terminal codes, and no credentials: user:password@ in front of a
+ * host becomes ****@. Never NULL; the caller frees.
  */
 char *explain_clean(const char *text, size_t size);
 

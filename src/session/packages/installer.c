@@ -58,12 +58,33 @@ static bool is_allowed(const char *variable)
         "CC", "CXX", "CFLAGS", "CXXFLAGS", "CPPFLAGS", "LDFLAGS", "PKG_CONFIG_PATH", "CARGO_HOME", "RUSTUP_HOME", NULL};
     static const char *const prefixes[] = {"LC_", "XDG_", "PIP_", "UV_", NULL};
     /* These would make the installer install elsewhere, or something else, or nothing. */
-    static const char *const harmful[] = {
-        "PIP_USER", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_PYTHON", "PIP_DRY_RUN", "PIP_REQUIREMENT",
-        "PIP_EDITABLE", "PIP_REPORT", "PIP_LOG", "PIP_QUIET", "PIP_VERBOSE", "PIP_NO_DEPS", "PIP_REQUIRE_VIRTUALENV",
-        "UV_PYTHON", "UV_SYSTEM_PYTHON", "UV_BREAK_SYSTEM_PACKAGES", "UV_TARGET", "UV_PREFIX", "UV_VENV_CLEAR",
-        "UV_PROJECT", "UV_PROJECT_ENVIRONMENT", "UV_WORKING_DIR", "UV_WORKING_DIRECTORY", "UV_QUIET", "UV_NO_VERIFY_HASHES",
-        NULL};
+    static const char *const harmful[] = {"PIP_USER",
+                                          "PIP_TARGET",
+                                          "PIP_PREFIX",
+                                          "PIP_ROOT",
+                                          "PIP_PYTHON",
+                                          "PIP_DRY_RUN",
+                                          "PIP_REQUIREMENT",
+                                          "PIP_EDITABLE",
+                                          "PIP_REPORT",
+                                          "PIP_LOG",
+                                          "PIP_QUIET",
+                                          "PIP_VERBOSE",
+                                          "PIP_NO_DEPS",
+                                          "PIP_REQUIRE_VIRTUALENV",
+                                          "UV_PYTHON",
+                                          "UV_SYSTEM_PYTHON",
+                                          "UV_BREAK_SYSTEM_PACKAGES",
+                                          "UV_TARGET",
+                                          "UV_PREFIX",
+                                          "UV_VENV_CLEAR",
+                                          "UV_PROJECT",
+                                          "UV_PROJECT_ENVIRONMENT",
+                                          "UV_WORKING_DIR",
+                                          "UV_WORKING_DIRECTORY",
+                                          "UV_QUIET",
+                                          "UV_NO_VERIFY_HASHES",
+                                          NULL};
 
     return (starts_with_any(variable, names, true) || starts_with_any(variable, prefixes, false)) &&
            !starts_with_any(variable, harmful, true);
@@ -71,9 +92,15 @@ static bool is_allowed(const char *variable)
 
 void installer_env(const char *workdir, const char *prefix, bool for_uv, struct words *ret, bool *ret_no_index)
 {
-    static const char *const ours[] = {
-        "NO_COLOR=1", "PYTHONUNBUFFERED=1", "PYTHONIOENCODING=utf-8", "PIP_NO_INPUT=1",
-        "PIP_DISABLE_PIP_VERSION_CHECK=1", "UV_NO_PROGRESS=1", "UV_PYTHON_DOWNLOADS=never", "GIT_TERMINAL_PROMPT=0", NULL};
+    static const char *const ours[] = {"NO_COLOR=1",
+                                       "PYTHONUNBUFFERED=1",
+                                       "PYTHONIOENCODING=utf-8",
+                                       "PIP_NO_INPUT=1",
+                                       "PIP_DISABLE_PIP_VERSION_CHECK=1",
+                                       "UV_NO_PROGRESS=1",
+                                       "UV_PYTHON_DOWNLOADS=never",
+                                       "GIT_TERMINAL_PROMPT=0",
+                                       NULL};
 
     words_add_all(ret, ours);
     for (char **variable = environ; variable && *variable; variable++) {
@@ -97,7 +124,7 @@ void installer_uv_install(const char *uv, const char *python, bool no_index, boo
     if (no_index)
         words_add(ret, "--no-index");
     if (constrained)
-        words_add_all(ret, (const char *const[]){"--constraints", INSTALLER_FD_PATH, NULL});
+        words_add_all(ret, (const char *const[]){"-c", INSTALLER_FD_PATH, NULL});
     words_add(ret, "--");
 }
 

@@ -9,11 +9,24 @@
 #define DEPTH_MAX 16
 
 static const char *const variables[] = {
-    "python_version", "python_full_version", "os_name", "sys_platform", "platform_release", "platform_system",
-    "platform_version", "platform_machine", "platform_python_implementation", "implementation_name",
-    "implementation_version", "extra",
+    "python_version",
+    "python_full_version",
+    "os_name",
+    "sys_platform",
+    "platform_release",
+    "platform_system",
+    "platform_version",
+    "platform_machine",
+    "platform_python_implementation",
+    "implementation_name",
+    "implementation_version",
+    "extra",
     /* the older spellings that PEP 508 keeps for PEP 345 */
-    "os.name", "sys.platform", "platform.version", "platform.machine", "platform.python_implementation",
+    "os.name",
+    "sys.platform",
+    "platform.version",
+    "platform.machine",
+    "platform.python_implementation",
     "python_implementation",
 };
 

@@ -19,7 +19,7 @@
 enum setting { INDEX_URL, EXTRA_INDEX_URL, FIND_LINKS, TRUSTED_HOST, CERT, NO_INDEX, SETTING_MAX };
 
 static const struct {
-    const char *key;      /* in a file */
+    const char *key; /* in a file */
     const char *variable;
 } settings[SETTING_MAX] = {
     [INDEX_URL] = {"index-url", "PIP_INDEX_URL"},

@@ -22,11 +22,10 @@ const char probe_code[] =
     "said += [p for p in sys.path if os.path.isdir(p)]\n"
     "os.write(1, b'\\n\\1cellblock\\n' + b'\\n'.join(os.fsencode(s) for s in said) + b'\\n')\n";
 
-const char module_code[] =
-    "import sys; del sys.path[0]\n"
-    "import runpy\n"
-    "name = sys.argv.pop(1)\n"
-    "runpy.run_module(name, run_name='__main__', alter_sys=True)\n";
+const char module_code[] = "import sys; del sys.path[0]\n"
+                           "import runpy\n"
+                           "name = sys.argv.pop(1)\n"
+                           "runpy.run_module(name, run_name='__main__', alter_sys=True)\n";
 
 /* The next line, or NULL at the end. */
 static char *next(const char **at, const char *end)
@@ -42,8 +41,8 @@ static char *next(const char **at, const char *end)
 int python_read(const char *python, const char *output, size_t size, struct python_info *ret, struct err *e)
 {
     const char *end = output + size, *at = memmem(output, size, MARK, strlen(MARK));
-    char **const fields[] = {&ret->version, &ret->abi, &ret->prefix, &ret->base_prefix, &ret->site_packages,
-                             &ret->base_executable};
+    char **const fields[] = {&ret->version,     &ret->abi,           &ret->prefix,
+                             &ret->base_prefix, &ret->site_packages, &ret->base_executable};
 
     if (at) {
         at += strlen(MARK);

@@ -8,8 +8,8 @@
 struct err;
 
 struct python_info {
-    char *version;         /* 3.11.2 */
-    char *abi;             /* what compiled packages must match, such as cpython-311-x86_64-linux-gnu */
+    char *version; /* 3.11.2 */
+    char *abi;     /* what compiled packages must match, such as cpython-311-x86_64-linux-gnu */
     char *prefix, *base_prefix;
     char *site_packages;   /* where packages are installed to */
     char *base_executable; /* the interpreter that the environment was made from; itself without one */

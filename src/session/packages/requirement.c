@@ -96,9 +96,9 @@ static int refuse_mistakes(struct scan *s)
 /* Names that an installer takes for a file, or that are surely meant as one. */
 static bool file_name(const char *name)
 {
-    static const char *const suffixes[] = {".whl", ".tar.gz", ".tgz", ".tar.bz2", ".tbz", ".tar.xz", ".txz", ".tlz",
-                                           ".tar.lz", ".tar.lzma", ".tar.zst", ".tar", ".zip", ".egg", ".txt", ".toml",
-                                           ".cfg", ".yml", ".yaml", ".lock"};
+    static const char *const suffixes[] = {".whl", ".tar.gz", ".tgz",      ".tar.bz2", ".tbz",  ".tar.xz", ".txz",
+                                           ".tlz", ".tar.lz", ".tar.lzma", ".tar.zst", ".tar",  ".zip",    ".egg",
+                                           ".txt", ".toml",   ".cfg",      ".yml",     ".yaml", ".lock"};
     size_t length = strlen(name);
 
     for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
@@ -183,14 +183,14 @@ static int parse_extras(struct scan *s, struct requirement *ret)
 static int parse_clause(struct scan *s)
 {
     static const char *const operators[] = {"===", "==", "~=", "!=", "<=", ">=", "<", ">"};
-    const char *operator = NULL, *start;
+    const char *operator= NULL, *start;
     struct version_form form;
     char version[64];
     size_t n = 0;
 
-    for (size_t i = 0; !operator && i < sizeof(operators) / sizeof(operators[0]); i++)
+    for (size_t i = 0; !operator&& i<sizeof(operators) / sizeof(operators[0]); i++)
         if (scan_take(s, operators[i]))
-            operator = operators[i];
+            operator= operators[i];
     if (!operator)
         return scan_refuse(s, *s->p == '=' ? "use == for a version"
                                            : "a version needs a comparison before it, such as == or >=");

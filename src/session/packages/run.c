@@ -68,7 +68,8 @@ static char *final_words(struct packages_run *run, const char **ret_unfinished)
         return run->error ? xstrdup(run->error) : NULL;
     *ret_unfinished = "not finished in time";
     return xasprintf("not finished after %.0f s, so it was stopped%s%s. Ask again with a longer timeout: what was "
-                     "downloaded is kept", (double)run->timeout_ms / 1000, run->last_line ? " at: " : "",
+                     "downloaded is kept",
+                     (double)run->timeout_ms / 1000, run->last_line ? " at: " : "",
                      run->last_line ? run->last_line : "");
 }
 

@@ -56,16 +56,16 @@ struct packages_run {
     char *line;      /* of output, not told yet; NULL: none */
     char *last_line;
     bool timed_out, cancelled;
-    char *error;     /* a failure of the whole */
+    char *error; /* a failure of the whole */
 
     /* the installer */
-    int extra_fd;             /* of the child: pip's log, uv's constraints */
-    const char *pip_python;   /* the interpreter whose pip installs; NULL: not known yet */
-    bool pip_made;            /* ensurepip was tried */
+    int extra_fd;                    /* of the child: pip's log, uv's constraints */
+    const char *pip_python;          /* the interpreter whose pip installs; NULL: not known yet */
+    bool pip_made;                   /* ensurepip was tried */
     bool constrained, unconstrained; /* uv keeps to the versions of the base; that was tried and does not work */
-    bool singles;             /* one package at a time, because nobody knows which one fails */
-    size_t n_refused;         /* answers 401 or 403, one after the other */
-    bool *attempted;          /* which requests the running attempt is about */
+    bool singles;                    /* one package at a time, because nobody knows which one fails */
+    size_t n_refused;                /* answers 401 or 403, one after the other */
+    bool *attempted;                 /* which requests the running attempt is about */
     size_t n_attempted;
 };
 

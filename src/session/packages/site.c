@@ -100,8 +100,8 @@ void site_add(struct site *s, const char *path, bool own)
             s->cap = s->cap ? s->cap * 2 : 64;
             s->items = xrealloc(s->items, s->cap, sizeof(*s->items));
         }
-        s->items[s->n] = (struct site_package){.key = key_of(entry), .version = xstrdup(version), .own = own,
-                                               .order = s->n};
+        s->items[s->n] =
+            (struct site_package){.key = key_of(entry), .version = xstrdup(version), .own = own, .order = s->n};
         for (char *p = entry; *p; p++)
             if (*p == '_')
                 *p = '-';

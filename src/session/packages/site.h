@@ -9,11 +9,11 @@
 #include <stddef.h>
 
 struct site_package {
-    char *name;    /* as a person writes it */
-    char *key;     /* normalised (PEP 503) */
+    char *name; /* as a person writes it */
+    char *key;  /* normalised (PEP 503) */
     char *version;
-    bool own;      /* in the environment itself, not in what it inherits */
-    size_t order;  /* of the directories: what comes first hides what comes later */
+    bool own;     /* in the environment itself, not in what it inherits */
+    size_t order; /* of the directories: what comes first hides what comes later */
 };
 
 struct site {

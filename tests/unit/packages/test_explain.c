@@ -2,12 +2,7 @@
  * What uv and pip said, recorded word for word (recorded/), and what is made of it. The files' headings:
  * "=== name|kind|package|words that the reason has"; behind "--- log" come lines of pip's log.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "../unit.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,12 +14,23 @@
 static const char *folder;
 
 static const char *const kinds[EXPLAIN_KIND_MAX] = {
-    [EXPLAIN_UNKNOWN] = "UNKNOWN",   [EXPLAIN_NO_SUCH] = "NO_SUCH",   [EXPLAIN_NO_VERSION] = "NO_VERSION",
-    [EXPLAIN_PYTHON] = "PYTHON",     [EXPLAIN_PLATFORM] = "PLATFORM", [EXPLAIN_CONFLICT] = "CONFLICT",
-    [EXPLAIN_BUILD] = "BUILD",       [EXPLAIN_HASH] = "HASH",         [EXPLAIN_BAD_FILE] = "BAD_FILE",
-    [EXPLAIN_REFUSED] = "REFUSED",   [EXPLAIN_INDEX] = "INDEX",       [EXPLAIN_NETWORK] = "NETWORK",
-    [EXPLAIN_TLS] = "TLS",           [EXPLAIN_OFFLINE] = "OFFLINE",   [EXPLAIN_DISK] = "DISK",
-    [EXPLAIN_PERMISSION] = "PERMISSION", [EXPLAIN_NO_PIP] = "NO_PIP",
+    [EXPLAIN_UNKNOWN] = "UNKNOWN",
+    [EXPLAIN_NO_SUCH] = "NO_SUCH",
+    [EXPLAIN_NO_VERSION] = "NO_VERSION",
+    [EXPLAIN_PYTHON] = "PYTHON",
+    [EXPLAIN_PLATFORM] = "PLATFORM",
+    [EXPLAIN_CONFLICT] = "CONFLICT",
+    [EXPLAIN_BUILD] = "BUILD",
+    [EXPLAIN_HASH] = "HASH",
+    [EXPLAIN_BAD_FILE] = "BAD_FILE",
+    [EXPLAIN_REFUSED] = "REFUSED",
+    [EXPLAIN_INDEX] = "INDEX",
+    [EXPLAIN_NETWORK] = "NETWORK",
+    [EXPLAIN_TLS] = "TLS",
+    [EXPLAIN_OFFLINE] = "OFFLINE",
+    [EXPLAIN_DISK] = "DISK",
+    [EXPLAIN_PERMISSION] = "PERMISSION",
+    [EXPLAIN_NO_PIP] = "NO_PIP",
 };
 
 static char *load(const char *name)
@@ -34,7 +40,7 @@ static char *load(const char *name)
     char *text = xnew_n(char, 1 << 20);
 
     assert_non_null(file);
-    (void)fread(text, 1, (1 << 20) - 1, file);
+    assert_true(fread(text, 1, (1 << 20) - 1, file) > 0);
     (void)fclose(file);
     return text;
 }
@@ -88,9 +94,16 @@ static void recorded_pip(void **state)
 
 static void empty_and_broken_output(void **state)
 {
-    static const char *const texts[] = {"", "\n\n", "error:", "\033[31merror:\033[0m \033]8;;x", "Because ",
-                                        "ERROR: No matching distribution found for ", "(from versions: ", "://",
-                                        "http://a@", "error: \xff\xfe Failed to build `"};
+    static const char *const texts[] = {"",
+                                        "\n\n",
+                                        "error:",
+                                        "\033[31merror:\033[0m \033]8;;x",
+                                        "Because ",
+                                        "ERROR: No matching distribution found for ",
+                                        "(from versions: ",
+                                        "://",
+                                        "http://a@",
+                                        "error: \xff\xfe Failed to build `"};
 
     (void)state;
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {

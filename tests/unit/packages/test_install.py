@@ -1,8 +1,9 @@
 """Drives packages_install (through install_tool) against the toy index, with uv where there is one, and with pip.
 
-    test_install.py INSTALL_TOOL [unittest arguments]
+    test_install.py INSTALL_TOOL uv|pip [unittest arguments]
 
 Everything runs with the python3 that runs this; a few cases with the oldest and newest other Python that is found.
+Exit code 77: this machine has no such installer.
 """
 
 import contextlib
@@ -23,8 +24,10 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "..", "index"))
 from toyindex import ToyIndex  # noqa: E402
 
-TOOL = os.path.abspath(sys.argv.pop(1)) if len(sys.argv) > 1 and not sys.argv[1].startswith("-") else "install_tool"
-UV = os.environ.get("CELLBLOCK_TEST_UV") or shutil.which("uv")
+TOOL = os.path.abspath(sys.argv.pop(1))
+INSTALLER = sys.argv.pop(1)
+VENV_UV = os.path.join(HERE, "..", "..", "..", "build", "venv-tests", "bin", "uv")
+UV = os.environ.get("CELLBLOCK_TEST_UV") or shutil.which("uv") or (os.path.exists(VENV_UV) and os.path.abspath(VENV_UV))
 
 
 def ask(python, code, env=None):
@@ -147,17 +150,6 @@ class Basics(Case):
         self.assertEqual(got.asked, {"toy-good": ("present", "2.0", ""), "toy-plain": ("new", "1.0", "")})
         self.assertEqual((got.came, got.target[3]), ({}, "0"))
 
-    def test_good_ones_are_installed_beside_bad_ones(self):
-        got = self.install("toy-good==1.0", "toy-nope", "toy-extra[more]", "toy-badbuild", "toy-good-nope>=1")
-        self.assertFalse(got.ok)
-        self.assertEqual(got.error, "")
-        self.assertEqual(got.asked["toy-good==1.0"], ("new", "1.0", ""))
-        self.assertEqual(got.asked["toy-extra[more]"], ("new", "1.0", ""))
-        self.assertIn("no package named toy-nope", got.asked["toy-nope"][2])
-        self.assertIn("no package named toy-good-nope", got.asked["toy-good-nope>=1"][2])
-        self.assertIn("fatal error: toy.h", got.asked["toy-badbuild"][2])
-        self.assertIn("toy-plain==1.0", got.came)
-
     def test_half_made_environment_is_completed(self):
         os.makedirs(self.venv("lib"))
         os.makedirs(self.venv("bin"))
@@ -181,6 +173,17 @@ class Basics(Case):
 
 
 class Everything(Basics):
+    def test_good_ones_are_installed_beside_bad_ones(self):
+        got = self.install("toy-good==1.0", "toy-nope", "toy-extra[more]", "toy-badbuild", "toy-good-nope>=1")
+        self.assertFalse(got.ok)
+        self.assertEqual(got.error, "")
+        self.assertEqual(got.asked["toy-good==1.0"], ("new", "1.0", ""))
+        self.assertEqual(got.asked["toy-extra[more]"], ("new", "1.0", ""))
+        self.assertIn("no package named toy-nope", got.asked["toy-nope"][2])
+        self.assertIn("no package named toy-good-nope", got.asked["toy-good-nope>=1"][2])
+        self.assertIn("fatal error: toy.h", got.asked["toy-badbuild"][2])
+        self.assertIn("toy-plain==1.0", got.came)
+
     def test_upgrade_tells_what_was_there(self):
         self.install("toy-good==1.0")
         got = self.install("toy-good>=1.1")
@@ -322,7 +325,7 @@ class Everything(Basics):
         self.assertTrue(got.ok, got.text)
 
     def test_killed_in_the_middle(self):
-        for delay in 0.02, 0.05, 0.1, 0.2:
+        for delay in (0.02, 0.05, 0.1, 0.2) if self.tool == "uv" else (0.05, 0.3):
             process = self.start("toy-good")
             time.sleep(delay)
             process.kill()
@@ -332,7 +335,7 @@ class Everything(Basics):
             shutil.rmtree(self.venv())
 
     def test_two_at_once(self):
-        for _ in range(3):
+        for _ in range(3 if self.tool == "uv" else 1):
             both = [self.start("toy-good"), self.start("toy-plain", "toy-good")]
             for got in [self.finish(p) for p in both]:
                 self.assertTrue(got.ok, got.text)
@@ -434,17 +437,25 @@ def alive(pid):
 
 def load_tests(loader, tests, pattern):
     own = find_python()
-    tools = (["uv"] if UV else []) + ["pip"]
     suite = unittest.TestSuite()
     for python, case in [(own, Everything)] + [(other, Basics) for other in other_pythons(own)]:
-        for tool in tools:
-            if tool == "pip" and not python.can("pip") and not python.can("ensurepip"):
-                continue
-            name = "%s_%s_%s" % (case.__name__, tool, python.version.replace(".", "_"))
-            made = type(name, (case,), {"tool": tool, "python": python})
-            suite.addTests(loader.loadTestsFromTestCase(made))
+        if INSTALLER == "pip" and not python.can("pip") and not python.can("ensurepip"):
+            continue
+        name = "%s_%s_%s" % (case.__name__, INSTALLER, python.version.replace(".", "_"))
+        suite.addTests(loader.loadTestsFromTestCase(type(name, (case,), {"tool": INSTALLER, "python": python})))
     return suite
 
 
+def main():
+    if INSTALLER == "uv" and not UV:
+        sys.exit(77)
+    result = unittest.main(exit=False).result
+    bad = len(result.failures) + len(result.errors)
+    print("[  PASSED  ] %d test(s)." % (result.testsRun - bad - len(result.skipped)))
+    if bad:
+        print("[  FAILED  ] %d test(s)." % bad)
+    sys.exit(1 if bad else 0 if result.testsRun else 77)
+
+
 if __name__ == "__main__":
-    unittest.main()
+    main()

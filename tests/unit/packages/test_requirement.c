@@ -1,9 +1,4 @@
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "../unit.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -273,11 +268,13 @@ static void takes_apart(void **state)
 
 static void versions(void **state)
 {
-    static const char *const yes[] = {"1", "1.0", "v1", "0!1", "2!1.0.0", "1a", "1a1", "1.a.1", "1-alpha_1", "1.0rc", "1.0c2",
-                                      "1.preview3", "1.0.post", "1.0-1", "1.0-r4", "1.dev", "1.dev0", "1+a", "1+a.b-c_0",
-                                      "1.0.*", "1b2.post3.dev4+x", "20240101"};
-    static const char *const no[] = {"", "a", "1.", ".1", "1!", "1!a", "1..2", "1a1b1", "1+", "1+.", "1+a..b", "1 0", "1.0.*.1",
-                                     "1*", "*", "1.dev1.post1", "1.0-", "1x", "1.0a1.*.2"};
+    static const char *const yes[] = {
+        "1",         "1.0",   "v1",        "0!1",        "2!1.0.0",          "1a",      "1a1",    "1.a.1",
+        "1-alpha_1", "1.0rc", "1.0c2",     "1.preview3", "1.0.post",         "1.0-1",   "1.0-r4", "1.dev",
+        "1.dev0",    "1+a",   "1+a.b-c_0", "1.0.*",      "1b2.post3.dev4+x", "20240101"};
+    static const char *const no[] = {"",     "a",   "1.",       ".1",  "1!",      "1!a", "1..2", "1a1b1",
+                                     "1+",   "1+.", "1+a..b",   "1 0", "1.0.*.1", "1*",  "*",    "1.dev1.post1",
+                                     "1.0-", "1x",  "1.0a1.*.2"};
 
     (void)state;
     for (size_t i = 0; i < sizeof(yes) / sizeof(yes[0]); i++)
@@ -308,8 +305,12 @@ static void shows_short_clean_text(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(accepts),      cmocka_unit_test(refuses),     cmocka_unit_test(refuses_long_ones),
-        cmocka_unit_test(cuts_names),   cmocka_unit_test(takes_apart), cmocka_unit_test(versions),
+        cmocka_unit_test(accepts),
+        cmocka_unit_test(refuses),
+        cmocka_unit_test(refuses_long_ones),
+        cmocka_unit_test(cuts_names),
+        cmocka_unit_test(takes_apart),
+        cmocka_unit_test(versions),
         cmocka_unit_test(shows_short_clean_text),
     };
 
