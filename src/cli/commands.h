@@ -16,7 +16,6 @@ int command_stdio(const struct options *options);
 int command_run(const struct options *options);
 
 /* For both: sessions as the options want them. */
-int command_sessions(const struct options *options, uv_loop_t *loop, int no_warm, struct sessions **ret,
-                     struct err *e);
+int command_sessions(const struct options *options, uv_loop_t *loop, int no_warm, struct sessions **ret, struct err *e);
 
 #endif

@@ -22,8 +22,7 @@ static char *absolute(const char *path)
     return here ? xasprintf("%s/%s", here, path) : xstrdup(path);
 }
 
-int command_sessions(const struct options *options, uv_loop_t *loop, int no_warm, struct sessions **ret,
-                     struct err *e)
+int command_sessions(const struct options *options, uv_loop_t *loop, int no_warm, struct sessions **ret, struct err *e)
 {
     autofree char *workdir = realpath(options->workdir && *options->workdir ? options->workdir : ".", NULL);
     autofree char *python = options->python && *options->python ? absolute(options->python) : NULL;

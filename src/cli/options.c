@@ -29,8 +29,8 @@ static const struct option options[] = {
     {"workdir", "DIR", "CELLBLOCK_WORKDIR", "working directory of the code (default: the current one)", TEXT,
      AT(workdir), false},
     {"preload", "NAMES", "CELLBLOCK_PRELOAD",
-     "modules imported once for all sessions (default: numpy, pandas, matplotlib, PIL, scipy where installed; '': none)",
-     TEXT, AT(preload), false},
+     "modules that every session has imported (default: numpy, pandas and the like; '' for none)", TEXT, AT(preload),
+     false},
     {"timeout", "SECONDS", "CELLBLOCK_TIMEOUT", "for calls that name none (default: 30)", SECONDS, AT(timeout_ms),
      false},
     {"max-timeout", "SECONDS", "CELLBLOCK_MAX_TIMEOUT", "the longest that a call may ask for (default: 600)", SECONDS,
@@ -70,11 +70,12 @@ void options_help(FILE *out)
         if (o->variable)
             (void)fprintf(out, "  %-24s %s\n", "", o->variable);
     }
-    (void)fprintf(out, "\n"
-                       "For an MCP client's configuration:\n"
-                       "  {\"mcpServers\": {\"python\": {\"command\": \"cellblock\", \"args\": [\"stdio\", \"--local\"]}}}\n"
-                       "\n"
-                       "Exit status: 0 well, 1 the code failed (run), 2 wrong usage, 3 nothing could be started.\n");
+    (void)fprintf(out,
+                  "\n"
+                  "For an MCP client's configuration:\n"
+                  "  {\"mcpServers\": {\"python\": {\"command\": \"cellblock\", \"args\": [\"stdio\", \"--local\"]}}}\n"
+                  "\n"
+                  "Exit status: 0 well, 1 the code failed (run), 2 wrong usage, 3 nothing could be started.\n");
 }
 
 /* ---- parsing ---- */
@@ -199,7 +200,8 @@ static int take_word(const char *arg, struct options *to, struct err *e)
     }
     if (to->command == COMMAND_RUN)
         return err_set(e, EINVAL, "`%.60s` is one argument too many: cellblock run takes one FILE or -c CODE", arg);
-    return err_set(e, EINVAL, "`%.60s` is no command of cellblock; commands are stdio and run, see cellblock --help", arg);
+    return err_set(e, EINVAL, "`%.60s` is no command of cellblock; commands are stdio and run, see cellblock --help",
+                   arg);
 }
 
 static int check(const struct options *o, struct err *e)

@@ -29,18 +29,18 @@ struct wire_field {
 
 enum wire_type {
     /* server to kernel */
-    WIRE_EXEC = 1,          /* CODE, SCRATCH, [STDIN] */
-    WIRE_REFRESH = 2,       /* packages changed: [SITE]..., [EXECUTABLE], [PREFIX], [NAME]... of changed distributions */
-    WIRE_PACKAGES = 3,      /* list what is installed */
+    WIRE_EXEC = 1,     /* CODE, SCRATCH, [STDIN] */
+    WIRE_REFRESH = 2,  /* packages changed: [SITE]..., [EXECUTABLE], [PREFIX], [NAME]... of changed distributions */
+    WIRE_PACKAGES = 3, /* list what is installed */
     WIRE_INSTALL_REPLY = 4, /* STATUS ("ok" or "error"), TEXT: answer to WIRE_INSTALL, same seq */
 
     /* kernel to server */
-    WIRE_READY = 101,          /* TEXT: version of Python; seq 0; once, when it can take an EXEC */
-    WIRE_DISPLAY = 102,        /* INDEX, MIME, DATA: one item to show; its place in the output is the mark INDEX */
-    WIRE_CLEAR = 103,          /* INDEX: drop what was shown before that mark in this execution (clear_output) */
-    WIRE_RESULT = 104,         /* STATUS, [ERROR], [NAME], [TEXT], [EXITCODE]; ends the execution */
-    WIRE_INSTALL = 105,        /* ARG...: requirement specifiers that code asked for (%pip install); main thread waits */
-    WIRE_REFRESHED = 106,      /* TEXT: what the user should know ("numpy is loaded: restart to use 2.1"), may be empty */
+    WIRE_READY = 101,     /* TEXT: version of Python; seq 0; once, when it can take an EXEC */
+    WIRE_DISPLAY = 102,   /* INDEX, MIME, DATA: one item to show; its place in the output is the mark INDEX */
+    WIRE_CLEAR = 103,     /* INDEX: drop what was shown before that mark in this execution (clear_output) */
+    WIRE_RESULT = 104,    /* STATUS, [ERROR], [NAME], [TEXT], [EXITCODE]; ends the execution */
+    WIRE_INSTALL = 105,   /* ARG...: requirement specifiers that code asked for (%pip install); main thread waits */
+    WIRE_REFRESHED = 106, /* TEXT: what the user should know ("numpy is loaded: restart to use 2.1"), may be empty */
     WIRE_PACKAGES_REPLY = 107, /* TEXT: name==version lines, sorted */
 };
 
@@ -51,12 +51,12 @@ enum wire_tag {
     WIRE_SITE = 4,       /* a site-packages directory to add in front */
     WIRE_EXECUTABLE = 5, /* new sys.executable */
     WIRE_PREFIX = 6,     /* new sys.prefix */
-    WIRE_NAME = 7,       /* RESULT: name of the exception, or of the module that was not found; REFRESH: a distribution */
-    WIRE_STATUS = 8,     /* RESULT: "ok", "error", "interrupted", "aborted", "exit" */
-    WIRE_ERROR = 9,      /* RESULT: the traceback to show */
-    WIRE_EXITCODE = 10,  /* RESULT with status "exit": decimal */
-    WIRE_INDEX = 11,     /* decimal, counts from 1 within an execution */
-    WIRE_MIME = 12,      /* text/plain, image/png, image/jpeg, or WIRE_MIME_FILE: DATA is a path to link */
+    WIRE_NAME = 7,   /* RESULT: name of the exception, or of the module that was not found; REFRESH: a distribution */
+    WIRE_STATUS = 8, /* RESULT: "ok", "error", "interrupted", "aborted", "exit" */
+    WIRE_ERROR = 9,  /* RESULT: the traceback to show */
+    WIRE_EXITCODE = 10, /* RESULT with status "exit": decimal */
+    WIRE_INDEX = 11,    /* decimal, counts from 1 within an execution */
+    WIRE_MIME = 12,     /* text/plain, image/png, image/jpeg, or WIRE_MIME_FILE: DATA is a path to link */
     WIRE_DATA = 13,
     WIRE_TEXT = 14,
     WIRE_ARG = 15,
@@ -93,7 +93,7 @@ struct zy_msg {
     uint32_t kernel; /* the server's number of the kernel, never 0 */
     int32_t pid;
     int32_t status;
-    uint64_t mark;  /* ZY_FORK: see mark.h; the kernel sets it before any user code */
+    uint64_t mark; /* ZY_FORK: see mark.h; the kernel sets it before any user code */
     uint64_t value;
     uint32_t text_size; /* bytes of text after this struct */
     uint32_t zero;

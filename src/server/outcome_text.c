@@ -8,9 +8,14 @@
 #include "session/session.h"
 
 static const char *const status_names[EXEC_STATUS_MAX] = {
-    [EXEC_OK] = "ok",           [EXEC_ERROR] = "error",         [EXEC_EXIT] = "exit",
-    [EXEC_TIMEOUT] = "timeout", [EXEC_CANCELLED] = "cancelled", [EXEC_DIED] = "died",
-    [EXEC_PROTOCOL] = "died",   [EXEC_UNAVAILABLE] = "unavailable",
+    [EXEC_OK] = "ok",
+    [EXEC_ERROR] = "error",
+    [EXEC_EXIT] = "exit",
+    [EXEC_TIMEOUT] = "timeout",
+    [EXEC_CANCELLED] = "cancelled",
+    [EXEC_DIED] = "died",
+    [EXEC_PROTOCOL] = "died",
+    [EXEC_UNAVAILABLE] = "unavailable",
 };
 
 const char *outcome_status(const struct exec_outcome *o)
@@ -51,7 +56,8 @@ static void explain_death(struct buf *out, const struct exec_outcome *o)
         if (o->out_of_memory)
             (void)buf_puts(out, " The system was out of memory: use less, e.g. work in parts.");
     } else {
-        (void)buf_printf(out, "The code ended Python itself, with exit status %d (os._exit or the like).", o->exit_code);
+        (void)buf_printf(out, "The code ended Python itself, with exit status %d (os._exit or the like).",
+                         o->exit_code);
     }
     (void)buf_printf(out, " %s", what_survived(o));
 }
@@ -59,8 +65,8 @@ static void explain_death(struct buf *out, const struct exec_outcome *o)
 void outcome_explain(struct buf *out, const struct exec_outcome *o, int64_t timeout_ms)
 {
     if (o->kernel_was_replaced)
-        (void)buf_puts(out, "Note: Python had ended since the last call, so this ran in a fresh one: earlier variables "
-                            "and imports are gone.\n");
+        (void)buf_puts(out, "Note: this ran in a fresh Python, because the one before had ended: variables and imports "
+                            "of earlier calls are lost.\n");
     switch (o->status) {
     case EXEC_TIMEOUT:
     case EXEC_CANCELLED:

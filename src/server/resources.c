@@ -19,7 +19,10 @@
 
 static int hex_digit(char c)
 {
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
 }
 
 /* Undo percent-encoding; some clients encode anew what they were given. false: a NUL or a broken escape. */
@@ -76,8 +79,10 @@ static void send_file(struct mcp_request *req, const char *uri, const char *path
 
         (void)buf_printf(&message, "%s has ", path);
         text_size(&message, size);
-        (void)buf_printf(&message, ", more than the %d MB that can be read this way: read it in parts with "
-                                   "execute_python", (int)(LIMIT_RESOURCE_READ / 1000000));
+        (void)buf_printf(&message,
+                         ", more than the %d MB that can be read this way: read it in parts with "
+                         "execute_python",
+                         (int)(LIMIT_RESOURCE_READ / 1000000));
         mcp_request_fail(req, MCP_INVALID_PARAMS, buf_str(&message));
         return;
     }

@@ -11,7 +11,7 @@ struct server;
 struct sessions;
 
 struct server_config {
-    struct sessions *sessions; /* outlives the server */
+    struct sessions *sessions;          /* outlives the server */
     int64_t timeout_ms, max_timeout_ms; /* 0: the defaults of limits.h */
 };
 

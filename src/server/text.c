@@ -55,8 +55,7 @@ void text_uri(struct buf *out, const char *session, const char *path)
 {
     (void)buf_printf(out, "cellblock://%s/", session);
     for (const unsigned char *c = (const unsigned char *)path; *c; c++) {
-        if ((*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9') ||
-            strchr("-._~/", *c))
+        if ((*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9') || strchr("-._~/", *c))
             (void)buf_append(out, c, 1);
         else
             (void)buf_printf(out, "%%%02X", *c);
@@ -66,12 +65,15 @@ void text_uri(struct buf *out, const char *session, const char *path)
 const char *text_mime(const char *path)
 {
     static const char *const known[][2] = {
-        {"txt", "text/plain"},       {"md", "text/markdown"},   {"csv", "text/csv"},
-        {"tsv", "text/tab-separated-values"}, {"json", "application/json"}, {"html", "text/html"},
-        {"py", "text/x-python"},     {"xml", "application/xml"}, {"svg", "image/svg+xml"},
-        {"png", "image/png"},        {"jpg", "image/jpeg"},      {"jpeg", "image/jpeg"},
-        {"gif", "image/gif"},        {"pdf", "application/pdf"}, {"log", "text/plain"},
-        {"ipynb", "application/x-ipynb+json"}, {"zip", "application/zip"},
+        {"txt", "text/plain"},        {"md", "text/markdown"},
+        {"csv", "text/csv"},          {"tsv", "text/tab-separated-values"},
+        {"json", "application/json"}, {"html", "text/html"},
+        {"py", "text/x-python"},      {"xml", "application/xml"},
+        {"svg", "image/svg+xml"},     {"png", "image/png"},
+        {"jpg", "image/jpeg"},        {"jpeg", "image/jpeg"},
+        {"gif", "image/gif"},         {"pdf", "application/pdf"},
+        {"log", "text/plain"},        {"ipynb", "application/x-ipynb+json"},
+        {"zip", "application/zip"},
     };
     const char *dot = strrchr(path, '.');
 

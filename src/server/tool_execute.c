@@ -10,14 +10,15 @@
 #include "server/outcome_text.h"
 #include "session/session.h"
 
-static const char schema[] =
-    "{\"type\":\"object\",\"properties\":{"
-    "\"code\":{\"type\":\"string\",\"description\":\"Python source; notebook syntax (%magic, !command, top-level await) "
-    "works too\"},"
-    "\"session\":{\"type\":\"string\",\"description\":\"Handle from an earlier result to go on there, or \\\"new\\\"\"},"
-    "\"timeout\":{\"type\":\"number\",\"description\":\"Seconds, default 30\"},"
-    "\"stdin\":{\"type\":\"string\",\"description\":\"Lines for input()\"}},"
-    "\"required\":[\"code\"]}";
+static const char schema[] = "{\"type\":\"object\",\"properties\":{"
+                             "\"code\":{\"type\":\"string\",\"description\":\"Python source; notebook syntax (%magic, "
+                             "!command, top-level await) "
+                             "works too\"},"
+                             "\"session\":{\"type\":\"string\",\"description\":\"Handle from an earlier result to go "
+                             "on there, or \\\"new\\\"\"},"
+                             "\"timeout\":{\"type\":\"number\",\"description\":\"Seconds, default 30\"},"
+                             "\"stdin\":{\"type\":\"string\",\"description\":\"Lines for input()\"}},"
+                             "\"required\":[\"code\"]}";
 
 static const char description[] =
     "Run Python. State is kept in the session. Returns what was printed, the value of the last expression, figures, "

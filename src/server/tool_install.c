@@ -77,7 +77,8 @@ static int take_packages(yyjson_val *arguments, const char **specs, size_t *n, s
         return 0;
     }
     if (!yyjson_is_arr(value) || yyjson_arr_size(value) == 0)
-        return err_set(e, EINVAL, "`packages` is missing: pass a list of requirements, e.g. [\"numpy\", \"pandas>=2\"].");
+        return err_set(e, EINVAL,
+                       "`packages` is missing: pass a list of requirements, e.g. [\"numpy\", \"pandas>=2\"].");
     if (yyjson_arr_size(value) > LIMIT_PACKAGES)
         return err_set(e, E2BIG, "`packages` has %zu items, at most %d are taken in one call.", yyjson_arr_size(value),
                        LIMIT_PACKAGES);

@@ -8,9 +8,8 @@
 #include "server/impl.h"
 #include "session/session.h"
 
-static const char schema[] =
-    "{\"type\":\"object\",\"properties\":{"
-    "\"session\":{\"type\":\"string\",\"description\":\"Handle from an earlier result\"}}}";
+static const char schema[] = "{\"type\":\"object\",\"properties\":{"
+                             "\"session\":{\"type\":\"string\",\"description\":\"Handle from an earlier result\"}}}";
 
 static void on_done(void *data, const char *text, const char *error_text)
 {

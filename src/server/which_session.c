@@ -34,10 +34,11 @@ int server_session(struct server *server, struct mcp_request *req, const char *h
         if (*ret)
             return 0;
         if (session_ended(server->sessions, handle))
-            return err_set(e, ENOENT,
-                           "Session %.40s has ended (it was idle too long, or room was needed): its variables are gone, "
-                           "its files are still there. Leave out `session` or pass \"new\" to start again.",
-                           handle);
+            return err_set(
+                e, ENOENT,
+                "Session %.40s has ended (it was idle too long, or room was needed): its variables are gone, "
+                "its files are still there. Leave out `session` or pass \"new\" to start again.",
+                handle);
         return err_set(e, ENOENT,
                        "There is no session %.40s. Use a handle from an earlier result of this server, or leave out "
                        "`session`, or pass \"new\" for a fresh one.",

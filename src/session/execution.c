@@ -83,8 +83,7 @@ static void finish(struct execution *x, struct exec_outcome *out)
         const char *dir = session_scratch(s);
 
         out->output_total = output_total(x->output);
-        output_finish(x->output, dir ? dir : "/nonexistent", ++s->n_outputs, &out->items, &out->n_items,
-                      &output_path);
+        output_finish(x->output, dir ? dir : "/nonexistent", ++s->n_outputs, &out->items, &out->n_items, &output_path);
         out->output_path = output_path;
     }
     for (size_t i = 0; out->status == EXEC_DIED && i < out->n_items; i++)
@@ -168,7 +167,6 @@ static void exec_kernel_gone(struct job *job)
     } else {
         out.exit_code = WEXITSTATUS(k->wait_status);
     }
-    job->session->kernel_lost = false; /* it is told now */
     finish(x, &out);
 }
 
@@ -343,8 +341,8 @@ void execution_install_done(struct session *s, struct exec_install *i)
         x->install = NULL;
 }
 
-static const struct job_kind exec_kind = {true, exec_start, exec_frame, exec_kernel_gone, exec_cancel,
-                                          exec_unavailable};
+static const struct job_kind exec_kind = {true,        exec_start,      exec_frame, exec_kernel_gone,
+                                          exec_cancel, exec_unavailable};
 
 int session_execute(struct session *s, const struct exec_params *params, const struct exec_ops *ops, void *data,
                     struct execution **ret, struct err *e)

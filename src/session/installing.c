@@ -256,8 +256,8 @@ static void install_unavailable(struct job *job, const char *text)
     install_fail((struct install *)job, text, false);
 }
 
-static const struct job_kind install_kind = {false, install_start, install_frame, install_kernel_gone,
-                                             install_cancel_job, install_unavailable};
+static const struct job_kind install_kind = {
+    false, install_start, install_frame, install_kernel_gone, install_cancel_job, install_unavailable};
 
 int install_check(const char *spec, struct err *e)
 {

@@ -15,7 +15,10 @@ struct keeper {
     char *rundir;    /* a private directory for files of sessions, removed by the keeper; owned */
 };
 
-#define KEEPER_INIT {-1, 0, NULL}
+#define KEEPER_INIT                                                                                                    \
+    {                                                                                                                  \
+        -1, 0, NULL                                                                                                    \
+    }
 
 /* Make the directory below TMPDIR, fork the keeper, mark this process. */
 int keeper_start(struct keeper *keeper, struct err *e);

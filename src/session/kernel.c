@@ -19,9 +19,9 @@
 #include "session/zygote.h"
 
 #define READ_SIZE (64 * KIB)
-#define READS_AT_ONCE 64       /* then other kernels have their turn */
-#define WATCH_AFTER_MS 2       /* see kernel_send */
-#define END_AFTER_CLOSE_MS 500 /* a kernel that closed its channel but did not exit */
+#define READS_AT_ONCE 64            /* then other kernels have their turn */
+#define WATCH_AFTER_MS 2            /* see kernel_send */
+#define END_AFTER_CLOSE_MS 500      /* a kernel that closed its channel but did not exit */
 #define ABORT_SIGNAL (SIGRTMAX - 1) /* the same in src/kernel/ext */
 
 static void on_channel(uv_poll_t *poll, int status, int events);

@@ -54,7 +54,7 @@ static void list_unavailable(struct job *job, const char *text)
     answer(job, NULL, text);
 }
 
-static const struct job_kind list_kind = {false, list_start, list_frame, list_kernel_gone, list_kernel_gone,
+static const struct job_kind list_kind = {false,           list_start, list_frame, list_kernel_gone, list_kernel_gone,
                                           list_unavailable};
 
 int session_list_packages(struct session *s, session_list_cb done, void *data, struct err *e)

@@ -230,8 +230,7 @@ static void place(struct output *o, struct display *d)
             o->displays[i].at++;
 }
 
-void output_display(struct output *o, uint32_t index, const char *mime, size_t mime_size, const char *data,
-                    size_t size)
+void output_display(struct output *o, uint32_t index, const char *mime, size_t mime_size, const char *data, size_t size)
 {
     struct display *d = find_display(o, index);
     char kind[64];
@@ -300,8 +299,7 @@ static void remember_line(struct output *o, const char *text, size_t size)
     while (start > text && start[-1] != '\n' && start[-1] != '\r')
         start--;
     if (end > start)
-        (void)snprintf(o->last_line, sizeof o->last_line, "%.*s",
-                       (int)(end - start < 160 ? end - start : 160), start);
+        (void)snprintf(o->last_line, sizeof o->last_line, "%.*s", (int)(end - start < 160 ? end - start : 160), start);
 }
 
 void output_bytes(struct output *o, const char *nonce, const char *bytes, size_t size)

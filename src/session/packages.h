@@ -15,9 +15,9 @@ struct install_ops;
 struct packages_run;
 
 struct packages_env {
-    const char *workdir;     /* absolute */
-    const char *python;      /* the interpreter that runs the session (sys.executable), absolute */
-    const char *prefix;      /* its sys.prefix and sys.base_prefix: they differ in a virtual environment */
+    const char *workdir; /* absolute */
+    const char *python;  /* the interpreter that runs the session (sys.executable), absolute */
+    const char *prefix;  /* its sys.prefix and sys.base_prefix: they differ in a virtual environment */
     const char *base_prefix;
 };
 

@@ -18,13 +18,13 @@ struct execution;
 
 struct sessions_config {
     uv_loop_t *loop;
-    const char *workdir;  /* absolute */
-    const char *python;   /* --python, or NULL: the .venv's, else python3 on PATH */
-    const char *preload;  /* comma-separated modules, or NULL for the default list; "" for none */
-    size_t max_sessions;  /* 0: the default, likewise below */
+    const char *workdir; /* absolute */
+    const char *python;  /* --python, or NULL: the .venv's, else python3 on PATH */
+    const char *preload; /* comma-separated modules, or NULL for the default list; "" for none */
+    size_t max_sessions; /* 0: the default, likewise below */
     int64_t idle_ms;
     size_t spare_kernels;
-    bool no_warm;         /* never start a warm zygote (cellblock run) */
+    bool no_warm; /* never start a warm zygote (cellblock run) */
 };
 
 /* Strings of config are copied. Starts no process. */
@@ -63,8 +63,8 @@ struct exec_params {
 
 enum exec_status {
     EXEC_OK,
-    EXEC_ERROR,       /* Python raised; error_text has the traceback */
-    EXEC_EXIT,        /* sys.exit or exit: variables kept; exit_code */
+    EXEC_ERROR, /* Python raised; error_text has the traceback */
+    EXEC_EXIT,  /* sys.exit or exit: variables kept; exit_code */
     EXEC_TIMEOUT,
     EXEC_CANCELLED,
     EXEC_DIED,        /* the kernel ended under it: exit_code or signal */
@@ -95,8 +95,8 @@ struct exec_outcome {
     const struct exec_file *files; /* new and changed, the first LIMIT_FILES_LISTED */
     size_t n_files;
     size_t n_files_more;
-    const char *error_text; /* NULL when there is none */
-    const char *error_name; /* "ModuleNotFoundError", or NULL */
+    const char *error_text;     /* NULL when there is none */
+    const char *error_name;     /* "ModuleNotFoundError", or NULL */
     const char *missing_module; /* of a ModuleNotFoundError, or NULL */
     int exit_code;
     int signal;

@@ -53,7 +53,9 @@ int sessions_new(const struct sessions_config *config, struct sessions **ret, st
         .workdir = all->workdir,
         .python = xstrdup(config->python),
         .preload = config->no_warm ? xstrdup("") : xstrdup(config->preload),
-        .spare = config->no_warm ? 0 : config->spare_kernels ? config->spare_kernels : LIMIT_SPARE_KERNELS,
+        .spare = config->no_warm         ? 0
+                 : config->spare_kernels ? config->spare_kernels
+                                         : LIMIT_SPARE_KERNELS,
     };
     (void)uv_timer_init(config->loop, &all->reaper);
     all->reaper.data = all;
@@ -170,7 +172,8 @@ int session_new(struct sessions *all, struct session **ret, struct err *e)
     if (r < 0)
         return r;
     if (all->n_sessions >= all->max_sessions && !end_idlest(all))
-        return err_set(e, EAGAIN, "all %zu sessions are busy. Wait for one to finish, or continue a session by its handle",
+        return err_set(e, EAGAIN,
+                       "all %zu sessions are busy. Wait for one to finish, or continue a session by its handle",
                        all->max_sessions);
     s = xnew(struct session);
     s->all = all;

@@ -18,7 +18,7 @@
 #define DIRS_MAX 512       /* watched directories */
 #define WALK_ENTRIES 20000 /* looked at by a walk before it gives up */
 #define WALK_DEPTH 6
-#define CHANGES_MAX 2000   /* remembered at a time */
+#define CHANGES_MAX 2000 /* remembered at a time */
 #define MASK (IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE | IN_ONLYDIR | IN_EXCL_UNLINK | IN_DONT_FOLLOW)
 
 struct change {

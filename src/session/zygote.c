@@ -20,7 +20,8 @@
 #include "session/processes.h"
 
 #define HELLO_WITHIN_MS 30000 /* a bare one; a warm one may import for long */
-#define SAID_MAX (4 * KIB)    /* of what an interpreter writes to stderr while it starts */
+#define NAME_ONE " Name a CPython from 3.9 on with --python."
+#define SAID_MAX (4 * KIB) /* of what an interpreter writes to stderr while it starts */
 
 struct zygote {
     struct zygote_config config;
@@ -67,8 +68,8 @@ static void on_closed(uv_handle_t *handle)
 
 static void free_if_done(struct zygote *z)
 {
-    uv_handle_t *handles[] = {(uv_handle_t *)&z->process, (uv_handle_t *)&z->control_poll,
-                              (uv_handle_t *)&z->said_poll, (uv_handle_t *)&z->hello_timer};
+    uv_handle_t *handles[] = {(uv_handle_t *)&z->process, (uv_handle_t *)&z->control_poll, (uv_handle_t *)&z->said_poll,
+                              (uv_handle_t *)&z->hello_timer};
 
     if (!z->retired || z->kernels || uv_is_closing(handles[1]))
         return;
@@ -100,6 +101,24 @@ void zygote_release(struct zygote *z, struct kernel *k)
     free_if_done(z);
 }
 
+/* Why there is no Python, in a sentence or two that end with what to do. */
+static void explain_failure(struct zygote *z, struct buf *text)
+{
+    if (z->failure) {
+        (void)buf_puts(text, z->failure);
+        return;
+    }
+    if (z->ready) {
+        (void)buf_puts(text, "the Python process that starts sessions has ended; try again");
+        return;
+    }
+    (void)buf_printf(text, "%s is not a CPython that Cellblock can use: it ended at once.", z->config.python);
+    /* A program that is no Python may show all of what it was given. */
+    if (z->said_text.len && !strstr(buf_str(&z->said_text), "Starts the zygote"))
+        (void)buf_printf(text, " It said: %.400s", buf_str(&z->said_text));
+    (void)buf_puts(text, NAME_ONE);
+}
+
 static void fail(struct zygote *z)
 {
     autobuf struct buf text = BUF_INIT;
@@ -108,15 +127,7 @@ static void fail(struct zygote *z)
         return;
     z->failed = true;
     (void)uv_timer_stop(&z->hello_timer);
-    if (z->failure)
-        (void)buf_puts(&text, z->failure);
-    else if (z->ready)
-        (void)buf_puts(&text, "the Python process that starts kernels has ended");
-    else
-        (void)buf_printf(&text, "%s is not a CPython that Cellblock can use: it ended at once", z->config.python);
-    /* A program that is no Python may show all of what it was given. */
-    if (!z->failure && z->said_text.len && !strstr(buf_str(&z->said_text), "Starts the zygote"))
-        (void)buf_printf(&text, "; it said: %.400s", buf_str(&z->said_text));
+    explain_failure(z, &text);
     /* Its kernels die with it (PR_SET_PDEATHSIG); each tells its owner, who may free it. */
     for (struct kernel *k = z->kernels, *next; k; k = next) {
         next = k->next;
@@ -140,7 +151,8 @@ static void on_late(uv_timer_t *timer)
     struct zygote *z = timer->data;
 
     if (!z->failure)
-        z->failure = xasprintf("%s did not start as a Python within %d s", z->config.python, HELLO_WITHIN_MS / 1000);
+        z->failure =
+            xasprintf("%s did not start as a Python within %d s." NAME_ONE, z->config.python, HELLO_WITHIN_MS / 1000);
     (void)uv_process_kill(&z->process, SIGKILL);
 }
 
@@ -314,8 +326,7 @@ static int spawn(struct zygote *z, const struct start_fds *fds, struct err *e)
 
     free(boot);
     if (r < 0)
-        return err_set(e, -r, "cannot start %s: %s. Install Python 3.9 or later, or name one with --python",
-                       z->config.python, uv_strerror(r));
+        return err_set(e, -r, "cannot start %s: %s." NAME_ONE, z->config.python, uv_strerror(r));
     z->running = true;
     return 0;
 }

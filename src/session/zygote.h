@@ -19,7 +19,7 @@ struct interpreter {
 };
 
 struct zygote_events {
-    void (*hello)(void *data, struct zygote *z);                   /* it can fork from now on */
+    void (*hello)(void *data, struct zygote *z);                    /* it can fork from now on */
     void (*failed)(void *data, struct zygote *z, const char *text); /* it never will, or not any more */
 };
 

@@ -219,6 +219,58 @@ def test_one_string_is_one_requirement(installer):
     assert not result.is_error and "toy-plain" in result.text
 
 
+@pytest.mark.parametrize(
+    "code, module, version",
+    [
+        ("%pip install toy-plain", "toy_plain", "1.0"),
+        ("!pip install -q toy-dep==1.0", "toy_dep", "1.0"),
+        ("pip install toy-good==1.1", "toy_good", "1.1"),
+        ("!uv pip install toy-plain toy-extra", "toy_extra", "1.0"),
+        ("import sys\n!{sys.executable} -m pip install toy-plain", "toy_plain", "1.0"),
+    ],
+)
+def test_installing_from_code(installer, code, module, version):
+    """As people write it in notebooks; the package can be imported in the same session, as with the tool."""
+    result = installer.run(code, timeout=60)
+    assert not result.is_error, result
+    assert f"'{version}'" in installer.run(f"import {module}\n{module}.VERSION").body
+
+
+def test_installing_and_importing_in_one_cell(installer):
+    assert "'1.0'" in installer.run("%pip install -q toy-plain\nimport toy_plain\ntoy_plain.VERSION", timeout=60).body
+
+
+def test_installing_from_code_fails_with_a_reason(installer):
+    result = installer.run("%pip install toy-nowhere\nprint('the cell goes on')", timeout=60)
+    assert "toy-nowhere" in result.body and "no package" in result.body and "the cell goes on" in result.body
+
+
+def test_installing_from_code_makes_the_venv(spawn, work, index):
+    s = spawn(python=None, env=environment(index.url))
+    s.initialize()
+    assert not s.run("%pip install toy-plain", timeout=150, patience=LONG).is_error
+    assert (work / ".venv" / "pyvenv.cfg").exists()
+    assert "'1.0'" in s.run("import toy_plain\ntoy_plain.VERSION").body
+
+
+def test_programs_of_the_venv_are_found_first(installer):
+    """`pip` in a shell is the environment's, not one that would install somewhere else."""
+    install(installer, "toy-good==1.1")
+    assert "1.1" in installer.run("import subprocess\nsubprocess.run('toy-good', shell=True)").body
+    assert str(installer.cwd / ".venv" / "bin") in installer.run("%%bash\ncommand -v python").body
+
+
+def test_conda_installs_or_says_how(installer):
+    result = installer.run("!conda install -y toy-plain", timeout=60)
+    assert "installed" in result.body or "install_dependencies" in result.body or "pip install" in result.body
+
+
+def test_upgrade_in_code_upgrades_or_is_told(installer):
+    installer.run("%pip install toy-good==1.0", timeout=60)
+    result = installer.run("%pip install --upgrade toy-good", timeout=60)
+    assert "2.0" in result.body or "upgrade" in result.body, result
+
+
 def test_list_is_valid_requirements(installer):
     install(installer, "toy-good==1.1")
     result = installer.call("list_installed_packages")

@@ -1,7 +1,5 @@
 """Code as people and models write it: notebook code, whether IPython is installed or not."""
 
-import json
-
 import pytest
 
 
@@ -291,42 +289,3 @@ def test_dataclasses_enums_typing(server):
 def test_gui_and_browser_do_not_hang(server):
     assert server.run("import webbrowser\nwebbrowser.open('http://127.0.0.1:9/')", timeout=20).text
     assert server.run("try:\n    import tkinter; tkinter.Tk()\nexcept Exception as e: print(type(e))", timeout=20).text
-
-
-def test_pip_magics_install_like_the_tool(spawn, work):
-    import os
-    import sys
-
-    sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "index"))
-    from toyindex import ToyIndex
-
-    with ToyIndex() as index:
-        s = spawn(
-            env={
-                "PIP_INDEX_URL": index.url,
-                "UV_INDEX_URL": index.url,
-                "UV_DEFAULT_INDEX": index.url,
-                "PIP_FIND_LINKS": None,
-                "PIP_NO_INDEX": None,
-            },
-            python=None,
-        )
-        s.initialize()
-        for i, (code, package) in enumerate(
-            [
-                ("%pip install toy-plain", "toy_plain"),
-                ("!pip install -q toy-dep", "toy_dep"),
-                ("pip install toy-good==1.1", "toy_good"),
-                ("!uv pip install toy-extra", "toy_extra"),
-            ]
-        ):
-            result = s.run(f"{code}", timeout=120, patience=130)
-            assert not result.is_error, result
-            assert "." in s.run(f"import {package}\n{package}.VERSION").body
-        assert "1.1" in s.run("toy_good.VERSION").body
-    assert json.dumps(sorted(os.listdir(work / ".venv")))
-
-
-def test_conda_says_how(server):
-    text = server.run("!conda install -y numpy").text
-    assert "install_dependencies" in text or "pip install" in text

@@ -1,6 +1,7 @@
 """Cells: values, semicolons, history, await, exit, standard input, and what a cell cannot break."""
 
 import os
+import time
 import unittest
 
 import harness
@@ -89,7 +90,8 @@ class TestAwait(CellCase):
         self.ok("import asyncio\nasync def f(x):\n    await asyncio.sleep(0)\n    return x")
         self.shows("await f(3)", "3")
         self.shows("x = await f(4)\nx + 1", "5")
-        self.shows("async def g():\n    for i in range(3):\n        yield i\nasync for i in g():\n    print(i)", "0\n1\n2\n")
+        self.ok("async def g():\n    for i in range(3):\n        yield i")
+        self.shows("async for i in g():\n    print(i)", "0\n1\n2\n")
         self.shows("[i async for i in g()]", "[0, 1, 2]")
         self.shows("class C:\n    async def __aenter__(self): return 1\n    async def __aexit__(self, *e): pass\n"
                    "async with C() as c:\n    print(c)", "1\n")
@@ -125,8 +127,6 @@ class TestAwait(CellCase):
         self.shows("await asyncio.sleep(0, 3)", "3")
 
     def wait_for(self, text):
-        import time
-
         deadline = time.monotonic() + 10
         while text not in self.kernel.raw and time.monotonic() < deadline:
             self.kernel._drain()
@@ -278,6 +278,59 @@ class TestBreakage(CellCase):
     def test_exit_of_the_process(self):
         result = self.run_cell("import os; os._exit(3)")
         self.assertEqual((result.status, os.WEXITSTATUS(result.died)), (None, 3))
+
+
+class TestStopping(CellCase):
+    """SIGINT and the abort, with the real loop: exactly one result, and the variables stay."""
+
+    def begin(self, code):
+        self.kernel.start("kept = 1\nimport time, threading\nprint('begun')\n" + code)
+        while b"begun" not in self.kernel.raw:
+            self.kernel._drain()
+            time.sleep(0.005)
+        time.sleep(0.03)
+
+    def test_interrupt(self):
+        for code in ("while True: pass", "time.sleep(60)", "threading.Event().wait()", "%time time.sleep(60)",
+                     "!sleep 60", "import subprocess; subprocess.run('sleep 60', shell=True)",
+                     "class A:\n    def __repr__(self): time.sleep(60)\nA()",
+                     "import asyncio\nasyncio.run(asyncio.sleep(60))"):
+            with self.subTest(code):
+                self.begin(code)
+                self.kernel.interrupt()
+                result = self.kernel.finish()
+                self.assertEqual(result.status, "interrupted")
+                self.assertIn("KeyboardInterrupt", result.error)
+                self.assertNotIn("cellblock", result.error)
+                self.shows("kept", "1")
+
+    def test_abort(self):
+        for code in ("while True:\n    try: time.sleep(60)\n    except BaseException: pass",
+                     "import asyncio\nasync def f():\n    while True:\n        try: await asyncio.sleep(60)\n"
+                     "        except BaseException: pass\nawait f()",
+                     "def f():\n    try: time.sleep(60)\n    finally: f()\nf()"):
+            with self.subTest(code):
+                self.begin(code)
+                self.kernel.interrupt()
+                time.sleep(0.03)
+                self.kernel.abort()
+                result = self.kernel.finish()
+                self.assertIn(result.status, ("aborted", "interrupted"))
+                self.shows("kept", "1")
+                self.shows("import asyncio\nawait asyncio.sleep(0, 2)", "2")
+
+    def test_any_moment(self):
+        """A signal while a value is shown, an error formatted, a cell parsed: one result each, whole items."""
+        self.ok("import time\nclass V:\n    def __repr__(self): return 'v' * 1000\nv = V()\ndef f(): return 1 / 0")
+        for step in range(120):
+            code = ("for i in range(40): display(v)\nv", "for i in range(300): print(i)\nf()", "%time f()")[step % 3]
+            seq = self.kernel.start(code)
+            time.sleep(step * 3e-5)
+            (self.kernel.interrupt if step % 4 else self.kernel.abort)()
+            result = self.kernel.finish()
+            self.assertIn(result.status, ("ok", "error", "interrupted", "aborted"))
+            self.assertEqual(result.frame.seq, seq)
+        self.shows("1 + 1", "2")
 
 
 class TestWire(unittest.TestCase):

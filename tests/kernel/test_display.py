@@ -98,7 +98,8 @@ class TestDisplay(DisplayCase):
         self.assertEqual(self.kinds("h.update('later')"), ["'later'"])
         self.assertEqual(self.kinds("from IPython.display import update_display\n"
                                     "display(1, display_id='x'); update_display(2, display_id='x')"), ["1", "2"])
-        self.ok("from IPython.display import DisplayHandle\nassert isinstance(display(1, display_id=True), DisplayHandle)")
+        self.ok("from IPython.display import DisplayHandle\n"
+                "assert isinstance(display(1, display_id=True), DisplayHandle)")
 
     def test_clear_output(self):
         self.ok("from IPython.display import clear_output")
@@ -125,7 +126,7 @@ class TestIPython(DisplayCase):
 
     def setUp(self):
         super().setUp()
-        self.ok("from IPython.display import *\nfrom IPython.display import display, HTML, Markdown, Latex, Image, Audio")
+        self.ok("from IPython.display import *\nfrom IPython.display import display, HTML, Markdown, Latex, Audio")
 
     def test_texts(self):
         self.shows("HTML('<table><tr><th>a</th><th>b</th></tr><tr><td>1</td><td>2</td></tr></table>')", "a | b\n1 | 2")

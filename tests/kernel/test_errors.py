@@ -67,7 +67,8 @@ class TestErrors(CellCase):
         error = self.fails("def f(n):\n    return f(n + 1)\nf(0)", "RecursionError")
         self.assertLess(len(error), 1500)
         self.assertIn("more times]", error)
-        error = self.fails("def a(n): return b(n)\ndef b(n): return c(n)\ndef c(n): return a(n)\na(0)", "RecursionError")
+        error = self.fails("def a(n): return b(n)\ndef b(n): return c(n)\ndef c(n): return a(n)\na(0)",
+                           "RecursionError")
         self.assertLess(len(error), 1500)
         error = self.fails("import sys; sys.setrecursionlimit(20000)\nf(0)", "RecursionError")
         self.assertLess(len(error), 1500)

@@ -1,4 +1,4 @@
-"""IPython.display's classes, for environments without IPython: what notebooks make of them, not all of their rendering."""
+"""IPython.display's classes, for environments without IPython: what notebooks make of them, not their rendering."""
 
 import os
 
@@ -282,5 +282,5 @@ class ProgressBar:
 
 
 for _name in __all__:
-    _where = "IPython.lib.display" if _name in ("Audio", "IFrame", "YouTubeVideo", "FileLink", "FileLinks", "Code") else ""
-    globals()[_name].__module__ = _where or "IPython.core.display"
+    _in_lib = _name in ("Audio", "IFrame", "YouTubeVideo", "FileLink", "FileLinks", "Code")
+    globals()[_name].__module__ = "IPython.lib.display" if _in_lib else "IPython.core.display"

@@ -5,6 +5,7 @@ asyncio.run() works there as in a script.
 """
 
 import asyncio
+import sys
 from types import TracebackType
 
 _loop = None
@@ -79,7 +80,20 @@ def _where(coroutine):
 
 
 def tidy():
-    """After a cell: asyncio.run() left no current loop, an abort one that counts as running; the current one is ours."""
+    """
+    After a cell: asyncio.run() left no current loop, so ours is the current one again. An abort may have left a loop
+    that counts as running: it and its tasks are given up.
+    """
+    global _loop
     asyncio._set_running_loop(None)
-    if _loop is not None and not _loop.is_closed():
+    if _loop is None or _loop.is_closed():
+        return
+    if not _loop.is_running():
         asyncio.set_event_loop(_loop)
+        return
+    for task in asyncio.all_tasks(_loop):
+        task._log_destroy_pending = False
+    _loop._thread_id = None
+    sys.set_asyncgen_hooks(None, None)
+    _loop.close()
+    _loop = None

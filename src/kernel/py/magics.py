@@ -107,6 +107,8 @@ CELL = {
     "HTML": "settings:html",
     "markdown": "settings:markdown",
     "latex": "settings:markdown",
+    "javascript": "settings:javascript",
+    "js": "settings:javascript",
     "svg": "settings:svg",
     "SVG": "settings:svg",
 }
@@ -121,8 +123,6 @@ HINTS = {
     "R": "use subprocess.run(['Rscript', '-e', code])",
     "cython": "write a .pyx file and use cython's pyximport, or numba",
     "julia": "use subprocess.run(['julia', '-e', code])",
-    "javascript": "there is no browser",
-    "js": "there is no browser",
     "memit": "use tracemalloc, or memory_profiler.memory_usage((f, args))",
     "mprun": "use tracemalloc, or memory_profiler.memory_usage((f, args))",
     "lprun": "use line_profiler.LineProfiler(f).runcall(f)",

@@ -35,7 +35,6 @@ def run(config):
 def prepare():
     main = _module_type("__main__")
     main.__dict__["__builtins__"] = builtins
-    main.__dict__["__annotations__"] = {}
     sys.modules["__main__"] = main
     state.main = main
     state.ns = main.__dict__

@@ -3,7 +3,8 @@
 from html.parser import HTMLParser
 
 BLOCKS = frozenset(
-    "p div h1 h2 h3 h4 h5 h6 ul ol table tr pre blockquote section article header footer details summary form hr".split()
+    "p div h1 h2 h3 h4 h5 h6 ul ol table tr pre blockquote section article header footer details summary form hr"
+    .split()
 )
 HIDDEN = frozenset(("script", "style", "head", "template", "svg"))
 

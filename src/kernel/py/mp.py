@@ -10,7 +10,8 @@ import os
 from . import state
 
 VALUE_MAX = 64 << 20  # of all variables that are handed over
-_made = None  # (number of the cell, path): one file for all children of a cell
+FILES_KEPT = 4  # a child may still be on its way to an older one
+_made = []  # (number of the cell, path): one file for all children of a cell, the latest first
 _serial = 0
 
 HEAD = '''\
@@ -70,9 +71,9 @@ def hook_spawn(module):
 
 def main_file():
     """Path of a file with the definitions of the cells so far; None when there is no place for it."""
-    global _made, _serial
-    if _made is not None and _made[0] == state.count and os.path.exists(_made[1]):
-        return _made[1]
+    global _serial
+    if _made and _made[0][0] == state.count and os.path.exists(_made[0][1]):
+        return _made[0][1]
     if not state.scratch:
         return None
     cells, defined = _definitions()
@@ -85,17 +86,16 @@ def main_file():
     text += ["    ],\n)\n"]
     _serial += 1
     path = os.path.join(state.scratch, "cells-%d.py" % _serial)
-    old = _made
     try:
         os.makedirs(state.scratch, exist_ok=True)
         with open(path, "w", encoding="utf-8", errors="surrogatepass") as f:
             f.write("".join(text))
     except OSError:
         return None
-    _made = (state.count, path)
-    if old is not None:
+    _made.insert(0, (state.count, path))
+    while len(_made) > FILES_KEPT:
         try:
-            os.unlink(old[1])
+            os.unlink(_made.pop()[1])
         except OSError:
             pass
     return path

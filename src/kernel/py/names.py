@@ -70,7 +70,7 @@ def reset(call):
         for name in list(state.ns):
             if name not in ("__name__", "__doc__", "__builtins__", "__package__", "__loader__", "__spec__"):
                 del state.ns[name]
-        state.ns.update(In=state.In, Out=state.Out, __annotations__={})
+        state.ns.update(In=state.In, Out=state.Out)
 
 
 def _forget_values():

@@ -19,8 +19,10 @@ def matplotlib(call):
 
 
 def pylab(call):
-    call.run("import numpy\nimport matplotlib\nfrom matplotlib import pylab, mlab, pyplot\nnp = numpy\nplt = pyplot\n"
-             "from pylab import *\nfrom numpy import *\n")
+    call.run(
+        "import numpy\nimport matplotlib\nfrom matplotlib import pylab, mlab, pyplot\nnp = numpy\nplt = pyplot\n"
+        "from pylab import *\nfrom numpy import *\n"
+    )
 
 
 def config(call):
@@ -41,12 +43,6 @@ def precision(call):
     numpy = sys.modules.get("numpy")
     if text.isdigit() and numpy is not None:
         numpy.set_printoptions(precision=int(text))
-
-
-KNOWN = frozenset(
-    "autoreload storemagic tensorboard watermark nb_black lab_black jupyter_black autotime memory_profiler line_profiler "
-    "sql cython Cython rpy2.ipython google.colab.data_table cudf.pandas heat signature blackcellmagic".split()
-)
 
 
 def load_ext(call):
@@ -85,3 +81,7 @@ def svg(call):
 
     for mime, data in media.svg_items(call.body, "SVG"):
         state.emit(mime, data)
+
+
+def javascript(call):
+    print("(JavaScript was not run: there is no browser)")

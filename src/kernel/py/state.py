@@ -56,8 +56,10 @@ def emit(mime, data):
     mark = index
     if type(data) is str and len(data) > wire.TEXT_MAX // 4:
         data = bound(data)
-    _cellblock.send(wire.DISPLAY, seq, [(wire.INDEX, str(mark)), (wire.MIME, mime), (wire.DATA, data)])
-    _cellblock.mark(mark)
+    try:
+        _cellblock.send(wire.DISPLAY, seq, [(wire.INDEX, str(mark)), (wire.MIME, mime), (wire.DATA, data)])
+    finally:  # a SIGINT in between must not part the item from its place
+        _cellblock.mark(mark)
 
 
 def emit_file(path):
@@ -80,8 +82,10 @@ def do_clear():
         return
     index += 1
     mark = index
-    _cellblock.send(wire.CLEAR, seq, [(wire.INDEX, str(mark))])
-    _cellblock.mark(mark)
+    try:
+        _cellblock.send(wire.CLEAR, seq, [(wire.INDEX, str(mark))])
+    finally:
+        _cellblock.mark(mark)
 
 
 def flush_foreign():

@@ -17,7 +17,8 @@ _assigned = re.compile(r"([A-Za-z_][\w.\[\]'\", ()*]*?)\s*=\s*(!!?|%)(?![%=])(.*
 _help_after = re.compile(r"(%{0,2}[A-Za-z_*][\w.*]*(?:(?:\[[^\]]*\]|\(\))[\w.]*)*)\s*(\?\??)\s*;?\s*(?:#.*)?")
 _help_before = re.compile(r"(\?\??)\s*(%{0,2}[A-Za-z_*][^\s?]*)\s*;?")
 _bare = re.compile(
-    r"(?:python3?\s+-m\s+)?(?:pip3?|uv\s+pip|conda|mamba)\s+(?:install|uninstall|list|freeze|show|remove|update|check)\b"
+    r"(?:python3?\s+-m\s+)?(?:pip3?|uv\s+pip|conda|mamba)\s+"
+    r"(?:install|uninstall|list|freeze|show|remove|update|check)\b"
     r"|uv\s+add\s"
 )
 _bare_cd = re.compile(r"cd\s+[~./\w-][^=(,:]*$")

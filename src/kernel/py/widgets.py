@@ -1,4 +1,4 @@
-"""ipywidgets and tqdm.notebook: there is no browser, so a widget is a line of text and interact calls its function once."""
+"""ipywidgets and tqdm.notebook, without a browser: a widget is a line of text, interact calls its function once."""
 
 
 def hook_tqdm(module):

@@ -8,6 +8,8 @@
 #include "base/utf8.h"
 #include "session/packages/explain.h"
 
+#define TAIL_MAX_BYTES 3000
+
 /* Behind an escape sequence of a terminal (ECMA-48: CSI and OSC) that starts at p. */
 static const char *skip_escape(const char *p, const char *end)
 {
@@ -89,6 +91,11 @@ char *explain_tail(const char *text, size_t size, size_t n)
             start--;
         while (start > clean && start[-1] != '\n')
             start--;
+    }
+    if (strlen(start) > TAIL_MAX_BYTES) {
+        start += strlen(start) - TAIL_MAX_BYTES;
+        while (((unsigned char)*start & 0xc0) == 0x80) /* not within a character */
+            start++;
     }
     ret = to = xstrdup(start);
     for (const char *p = ret; *p; p++)

@@ -11,9 +11,11 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 
 #define TAIL_LINES 10
-#define REASON_MAX 4000
+#define LINE_MAX_BYTES 500
+#define CAUSE_MAX_BYTES 1200
 
 struct sign {
     const char *text;
@@ -146,6 +148,7 @@ static const char *error_section(const char *text)
 static char *line_at(const char *text, const char *at)
 {
     const char *start = at;
+    size_t size;
 
     while (start > text && start[-1] != '\n')
         start--;
@@ -154,7 +157,8 @@ static char *line_at(const char *text, const char *at)
          word++)
         if (strncmp(start, *word, strlen(*word)) == 0)
             start += strlen(*word);
-    return xstrndup(start, strcspn(start, "\n") > 500 ? 500 : strcspn(start, "\n"));
+    size = strcspn(start, "\n");
+    return xstrndup(start, size > LINE_MAX_BYTES ? utf8_cut(start, LINE_MAX_BYTES) : size);
 }
 
 /* From start to the next empty line, in one line, with between between its lines. */
@@ -162,7 +166,7 @@ static char *paragraph(const char *start, const char *between)
 {
     autobuf struct buf out = BUF_INIT;
 
-    while (*start && *start != '\n' && out.len < 1200) {
+    while (*start && *start != '\n' && out.len < CAUSE_MAX_BYTES) {
         start += strspn(start, " ");
         (void)buf_printf(&out, "%s%.*s", out.len ? between : "", (int)strcspn(start, "\n"), start);
         start += strcspn(start, "\n");
@@ -190,6 +194,14 @@ static void strip_times(char *log)
         line += size;
     }
     *to = '\0';
+}
+
+/* Lists of versions can be very long. */
+static char *shorten(char *text_take)
+{
+    if (strlen(text_take) > CAUSE_MAX_BYTES)
+        memcpy(text_take + utf8_cut(text_take, CAUSE_MAX_BYTES - 3), "...", 4);
+    return text_take;
 }
 
 static void cut_at(char *text, const char *mark)
@@ -377,7 +389,7 @@ static char *detail_text(enum detail detail, const char *in, const char *section
         cut_at(line, ", we can conclude that");
         return line;
     case DETAIL_CAUSE:
-        return resolver_cause(section);
+        return shorten(resolver_cause(section));
     case DETAIL_TAIL:
         return build_tail(section, log);
     default:
@@ -390,7 +402,6 @@ static void say(const char *detail, struct explain *ret)
     autobuf struct buf out = BUF_INIT;
     const char *text = kinds[ret->kind].text, *mark = strstr(text, "%s");
 
-    buf_init(&out, REASON_MAX);
     if (mark)
         (void)buf_printf(&out, "%.*s%s%s", (int)(mark - text), text, *ret->package ? ret->package : "that", mark + 2);
     else

@@ -79,7 +79,7 @@ static void read_config(const char *path, char *values[SETTING_MAX])
         if (isspace((unsigned char)*line)) {
             trim(line);
             if (ours && current >= 0) {
-                char *longer = xasprintf("%s %s", values[current], line);
+                char *longer = xasprintf("%s%s%s", values[current], *values[current] ? " " : "", line);
 
                 free(values[current]);
                 values[current] = longer;

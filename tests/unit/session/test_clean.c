@@ -40,8 +40,8 @@ static void test_carriage_return(void **state)
 {
     (void)state;
     CHECK("10%\r20%\r100%\ndone\n", "100%\ndone\n");
-    CHECK("10%\r20%\r", "20%");       /* nothing has overwritten it */
-    CHECK("a\r\nb\r\n", "a\nb\n");    /* a line end of another system */
+    CHECK("10%\r20%\r", "20%");    /* nothing has overwritten it */
+    CHECK("a\r\nb\r\n", "a\nb\n"); /* a line end of another system */
     CHECK("a\r\r\nb", "a\nb");
     CHECK("before\n1\r2\r3", "before\n3");
 }
