@@ -104,6 +104,10 @@ class TestAwait(CellCase):
         self.shows("asyncio.run(f())", "5")
         self.shows("asyncio.get_event_loop().run_until_complete(f())", "5")
 
+    def test_get_event_loop(self):
+        self.shows("import asyncio\nloop = asyncio.get_event_loop()\nloop.run_until_complete(asyncio.sleep(0, 4))", "4")
+        self.shows("await asyncio.sleep(0, 5)", "5")
+
     def test_tasks_live_on(self):
         self.ok("import asyncio\nn = []\nasync def f():\n    while True:\n        n.append(1)\n"
                 "        await asyncio.sleep(0.001)")
@@ -208,6 +212,14 @@ class TestBreakage(CellCase):
                       "    delattr(builtins, n)")
         self.shows("print(len('abc'))", "3\n")
         self.run_cell("del __builtins__")
+        self.shows("print(1)", "1\n")
+
+    def test_replaced_builtins(self):
+        """Not even then is a result lost."""
+        error = self.fails("import builtins\nfor n in ('isinstance', 'len', 'type', 'getattr', 'str', 'list', 'zip'):\n"
+                           "    setattr(builtins, n, None)\n1 / 0", "ZeroDivisionError")
+        self.assertIn("line 4, in <module>", error)
+        self.assertIn(self.run_cell("builtins.isinstance = builtins.repr = None\n[1]").status, ("ok", "error"))
         self.shows("print(1)", "1\n")
 
     def test_main(self):

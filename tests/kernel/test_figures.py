@@ -94,6 +94,11 @@ class TestFigures(CellCase):
         self.shows("import matplotlib; matplotlib.get_backend().lower()", "'agg'")
         self.assertEqual(self.kinds("plt.ion(); plt.plot([1]); plt.ioff(); plt.show(block=True)"), [PNG])
 
+    def test_no_windows(self):
+        for code in ("import matplotlib; matplotlib.use('TkAgg')", "plt.switch_backend('QtAgg')", "%matplotlib qt",
+                     "plt.switch_backend('svg')"):
+            self.assertEqual(self.kinds(code + "\nplt.plot([1]); plt.show()")[-1], PNG)
+
     def test_pylab(self):
         self.shows("%pylab inline\nplot([1, 2]); close(); float(sin(0))", "0.0")
 

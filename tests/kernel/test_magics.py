@@ -231,6 +231,9 @@ class TestFiles(CellCase):
         self.fails("%run s.py", "NameError")
         self.shows("%run -i s.py", "8\n")
         self.fails("%run nowhere.py", "FileNotFoundError")
+        self.ok("%%writefile mod_run.py\nw = __name__")
+        self.ok("import sys; sys.path.insert(0, '')\n%run -m mod_run")
+        self.shows("w", "'__main__'")
 
     def test_run_notebook(self):
         self.ok("import json\njson.dump({'cells': [{'cell_type': 'code', 'source': ['x = 3\\n', 'x']}, "
@@ -373,7 +376,7 @@ class TestInstalling(CellCase):
     def test_commands(self):
         for code, expected in {
             "pip install numpy": ["numpy"],
-            "%pip install -q -U numpy 'pandas>=2'": ["numpy", "pandas>=2"],
+            "%pip install -q numpy 'pandas>=2'": ["numpy", "pandas>=2"],
             "!pip install numpy>=1.20": ["numpy>=1.20"],
             "!pip3 install --quiet --user x[extra]==1": ["x[extra]==1"],
             '!pip install -q "numpy>=2" 2>&1 | tail -1': ["numpy>=2"],
@@ -391,6 +394,10 @@ class TestInstalling(CellCase):
         }.items():
             self.assertEqual(self.specs(code), [expected], code)
             self.assertEqual(self.text, "told\n")
+
+    def test_upgrade_is_not_dropped_silently(self):
+        self.assertEqual(self.specs("%pip install -U numpy"), [["numpy"]])
+        self.assertIn("-U is not followed", self.text)
 
     def test_several(self):
         self.assertEqual(self.specs("!pip install a && pip install b && echo done"), [["a"], ["b"]])

@@ -42,6 +42,8 @@ def boot():
 
         def __init__(self, data):
             self.files = {}
+            # Its own copy: a cell that replaces or deletes a builtin does it to cells only.
+            self.builtins = dict(sys.modules["builtins"].__dict__)
             while data:
                 head, data = data.split(b"\n", 1)
                 name, size = head.split()
@@ -57,6 +59,7 @@ def boot():
 
         def exec_module(self, module):
             module.__file__ = module.__spec__.origin
+            module.__dict__["__builtins__"] = self.builtins
             exec(compile(self.files[module.__name__], module.__file__, "exec", dont_inherit=True), module.__dict__)
 
         def get_source(self, name):

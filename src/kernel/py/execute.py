@@ -36,13 +36,10 @@ def run(source):
     state.count = n = state.count + 1
     filename = "<cell %d>" % n
     remember(filename, source, n)
-    error = guarded(run_cell, source, filename)
-    if error is None:
+    state.error = guarded(run_cell, source, filename)
+    if state.error is None:
         return OK
-    try:
-        return _failed(error)
-    finally:
-        error = None
+    return _failed(state.error)
 
 
 def guarded(function, *args):
@@ -95,6 +92,10 @@ def _failed(error):
             from . import figures
 
             guarded(figures.flush, error)
+    return errors_result(error)
+
+
+def errors_result(error):
     from . import errors
 
     return errors.result(error)
@@ -150,6 +151,10 @@ def run_source(source, filename, ns):
     if "__future__" in text:
         future_flags |= _future_of(tree, filename)
     in_loop = "asyncio" in sys.modules and _wants_loop(text)
+    if "get_event_loop(" in text:
+        from . import loop
+
+        loop.current()
     if interactivity != "last_expr":
         return _run_nodes(tree, text, filename, ns, in_loop)
     last = body[-1]

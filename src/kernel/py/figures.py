@@ -3,6 +3,7 @@ matplotlib: figures become images without the user calling anything. plt.show() 
 and closes them; figures that are open at the end of a cell are shown then; nothing is shown twice.
 """
 
+import functools
 import io
 import sys
 import time
@@ -13,10 +14,30 @@ from . import state
 SIDE_MAX = images.SIDE_MAX
 
 
+# Backends without windows; any other one that code asks for stays Agg.
+DRAWING = frozenset("agg cairo pdf pgf ps svg template".split())
+
+
+def _without_windows(original):
+    @functools.wraps(original)
+    def choose(backend, *args, **kwargs):
+        if str(backend).lower() in DRAWING:
+            return original(backend, *args, **kwargs)
+        return None
+
+    return choose
+
+
+def hook_matplotlib(matplotlib):
+    """matplotlib has been imported."""
+    matplotlib.use = _without_windows(matplotlib.use)
+
+
 def hook_pyplot(pyplot):
     """matplotlib.pyplot has been imported."""
     pyplot.show = show
     pyplot.pause = pause
+    pyplot.switch_backend = _without_windows(pyplot.switch_backend)
 
 
 def hook_figure(module):

@@ -11,6 +11,7 @@ HOOKS = {
     "getpass": "console:hook_getpass",
     "pdb": "console:hook_pdb",
     "multiprocessing.spawn": "mp:hook_spawn",
+    "matplotlib": "figures:hook_matplotlib",
     "matplotlib.pyplot": "figures:hook_pyplot",
     "matplotlib.figure": "figures:hook_figure",
     "pandas": "tables:hook_pandas",

@@ -132,6 +132,8 @@ class Image(DisplayObject):
         self.format, self.width, self.height, self.retina, self.alt = format, width, height, retina, alt
         self.embed = embed if embed is not None else url is None
         super().__init__(data, url, filename, metadata)
+        if isinstance(self.data, str):  # neither bytes nor the name of a file that is there
+            raise FileNotFoundError("No such file or directory: '%s'" % self.data)
 
     def reload(self):
         if self.url is None or self.embed:

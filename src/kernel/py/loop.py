@@ -11,7 +11,8 @@ from types import TracebackType
 _loop = None
 
 
-def _get():
+def current():
+    """The loop of the session, which asyncio.get_event_loop() finds from now on."""
     global _loop
     if _loop is None or _loop.is_closed():
         _loop = asyncio.new_event_loop()
@@ -46,7 +47,7 @@ async def _body(code, ns):
 
 
 def _run(coroutine):
-    loop = _get()
+    loop = current()
     task = loop.create_task(coroutine)
     try:
         return loop.run_until_complete(task)

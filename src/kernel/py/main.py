@@ -61,6 +61,20 @@ def environment():
     env["GIT_TERMINAL_PROMPT"] = "0"
     env.setdefault("TERM", "dumb")
     env.pop("PYTHONUNBUFFERED", None)
+    if sys.prefix != sys.base_prefix:
+        activate(sys.prefix)
+
+
+def activate(prefix):
+    """Commands find the programs of the virtual environment first: `!python` is the Python that runs the cells."""
+    env = os.environ
+    paths = env.get("PATH", os.defpath).split(os.pathsep)
+    folder = prefix + "/bin"
+    if paths[0] != folder and os.path.isdir(folder):
+        env["PATH"] = os.pathsep.join([folder] + paths)
+    env["VIRTUAL_ENV"] = prefix
+    if not os.path.exists(folder + "/pip"):  # another environment's pip, run by a shell, then installs into this one
+        env["PIP_PYTHON"] = folder + "/python"
 
 
 def serve():
@@ -102,7 +116,8 @@ def _serve_exec(seq, fields):
             streams.open_stdin()
         result = execute.run(code.decode("utf-8", "surrogatepass"))
     except BaseException as e:
-        result = _fallback(e)
+        result = _fallback(state.error or e)
+    state.error = None
     if state.forked:
         _end_child(result)
     _cellblock.send(wire.RESULT, seq, result)
@@ -110,8 +125,12 @@ def _serve_exec(seq, fields):
 
 
 def _fallback(e):
-    """Our own code failed or was hit while it built the result."""
-    state.restore_builtins()
+    """Our own code failed or was hit while it built the result: a cell that replaced len or isinstance can do that."""
+    builtins.__dict__.update(state.builtins_kept)
+    try:
+        return execute.errors_result(e)
+    except BaseException:
+        pass
     name = type(e).__name__
     status = "aborted" if isinstance(e, _cellblock.Abort) else "error"
     if isinstance(e, KeyboardInterrupt):
@@ -160,6 +179,7 @@ def _tidy(had_stdin):
 
             loop.tidy()
     except BaseException as e:
+        builtins.__dict__.update(state.builtins_kept)
         _report(e)
 
 

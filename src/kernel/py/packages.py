@@ -1,10 +1,14 @@
 """What is installed, and what to do when that changes."""
 
+import os
 import sys
 
 import _cellblock
 
+from . import state
 from . import wire
+
+_pth_taken = set()
 
 
 def serve(kind, seq, fields):
@@ -65,6 +69,10 @@ def refresh(fields):
             sys.executable = text
         elif tag == wire.PREFIX:
             sys.prefix = sys.exec_prefix = text
+            if os.path.exists(os.path.join(text, "pyvenv.cfg")):
+                from . import main
+
+                main.activate(text)
         elif tag == wire.NAME:
             names.append(text)
     importlib.invalidate_caches()
@@ -75,12 +83,13 @@ def add_site(path):
     """site.addsitedir, but in front, and against .pth files that raise or exit. Returns lines to tell."""
     import site
 
-    if path in sys.path:
-        return []
     notes = []
     before = list(sys.path)
     try:
-        site.addsitedir(path)
+        if path in sys.path:
+            add_new_pth(site, path)
+        else:
+            site.addsitedir(path)
     except BaseException as e:
         notes.append("a .pth file in %s failed: %s: %s" % (path, type(e).__name__, e))
     if path not in sys.path:
@@ -93,6 +102,15 @@ def add_site(path):
         at = libraries[0]
     sys.path[:] = old[:at] + new + old[at:]
     return notes
+
+
+def add_new_pth(site, path):
+    """Take the .pth files that came into a directory since this interpreter read those that were there."""
+    for name in sorted(os.listdir(path)):
+        whole = os.path.join(path, name)
+        if name.endswith(".pth") and os.stat(whole).st_ctime >= state.started and whole not in _pth_taken:
+            _pth_taken.add(whole)
+            site.addpackage(path, name, None)
 
 
 def loaded_notes(names):

@@ -101,6 +101,9 @@ def _install(tool, words):
     while words:
         word = words.pop(0)
         name, sign, value = word.partition("=")
+        if word in ("-U", "--upgrade", "-qU", "-Uq"):
+            _say('(%s is not followed: to replace what is there, name a version, as in "numpy>=2")' % word)
+            continue
         if word in IGNORED or (name in VALUE_IGNORED and sign):
             continue
         if word in VALUE_IGNORED:

@@ -2,11 +2,13 @@
 
 import builtins
 import sys
+import time
 
 import _cellblock
 
 from . import wire
 
+started = time.time()  # of the zygote
 main = None  # the module __main__, where cells live
 ns = None  # its dictionary
 
@@ -20,6 +22,7 @@ forked = False  # this process is a child that user code forked: the channel is 
 clear_pending = False  # clear_output(wait=True): clear before the next output
 at_end = []  # functions to call once when the cell has run, before its result (late updates of displays)
 capture = None  # a list while %%capture collects what is displayed
+error = None  # what the cell raised, until its result is made
 waiting = []  # frames that arrived while an answer was awaited
 
 In = [""]
@@ -99,13 +102,13 @@ def flush_foreign():
 
 
 def restore_builtins():
-    """Builtins that a cell deleted."""
-    kept = builtins_kept
+    """Builtins that a cell deleted, or made unusable; others may have been replaced on purpose."""
     have = builtins.__dict__
-    if not kept.keys() <= have.keys():
-        for name in kept:
-            if name not in have:
-                have[name] = kept[name]
+    if have == builtins_kept:
+        return
+    for name, value in builtins_kept.items():
+        if name not in have or (callable(value) and not callable(have[name])):
+            have[name] = value
 
 
 def bound(text):

@@ -143,7 +143,7 @@ static int spawn(struct child *c, const struct child_params *params, struct err 
 {
     autofd int in = -1, out = -1;
     int ends[2], r = fd_pipe(ends);
-    uv_stdio_container_t stdio[4] = {{.flags = UV_IGNORE}}; /* 0: libuv opens /dev/null for it */
+    uv_stdio_container_t stdio[5] = {{.flags = UV_IGNORE}}; /* 0: libuv opens /dev/null; 3 and 4: nothing */
     uv_process_options_t options = {
         .exit_cb = on_exited,
         .file = params->argv[0],
@@ -152,7 +152,7 @@ static int spawn(struct child *c, const struct child_params *params, struct err 
         .cwd = params->cwd,
         .flags = UV_PROCESS_DETACHED, /* setsid */
         .stdio = stdio,
-        .stdio_count = params->extra_fd < 0 ? 3 : 4,
+        .stdio_count = 5,
     };
 
     if (r < 0)
@@ -161,7 +161,10 @@ static int spawn(struct child *c, const struct child_params *params, struct err 
     out = ends[1];
     /* One pipe for both, so that their order stays. */
     stdio[1] = stdio[2] = (uv_stdio_container_t){.flags = UV_INHERIT_FD, .data.fd = out};
-    stdio[3] = (uv_stdio_container_t){.flags = UV_INHERIT_FD, .data.fd = params->extra_fd};
+    if (params->extra_fd >= 0)
+        stdio[3] = (uv_stdio_container_t){.flags = UV_INHERIT_FD, .data.fd = params->extra_fd};
+    if (params->lock_fd >= 0)
+        stdio[4] = (uv_stdio_container_t){.flags = UV_INHERIT_FD, .data.fd = params->lock_fd};
     r = uv_pipe_open(&c->pipe, in);
     if (r < 0)
         return err_set(e, -r, "pipe for %s: %s", params->argv[0], uv_strerror(r));

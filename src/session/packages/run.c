@@ -157,7 +157,9 @@ void run_later(struct packages_run *run, run_step step, int64_t delay_ms)
 void run_say(struct packages_run *run, const char *line)
 {
     free(run->line);
+    free(run->last_line);
     run->line = xstrdup(line);
+    run->last_line = xstrdup(line);
 }
 
 static void on_line(void *data, const char *line)
@@ -171,8 +173,6 @@ static void on_line(void *data, const char *line)
         return;
     requirement_show(clean + strspn(clean, " "), shown, sizeof(shown));
     run_say(run, shown);
-    free(run->last_line);
-    run->last_line = xstrdup(shown);
 }
 
 static void on_tick(uv_timer_t *timer)
@@ -203,11 +203,13 @@ void run_child(struct packages_run *run, const struct words *argv, const char *c
     static const struct child_ops ops = {on_line, on_child_done};
     autowords struct words env = {NULL, 0};
     bool no_index = false;
-    struct child_params params = {argv->items, NULL, cwd, run->extra_fd};
+    struct child_params params = {argv->items, NULL, cwd, run->extra_fd, run->dir_lock};
     struct err e = ERR_INIT;
 
     installer_env(run->workdir, run->dir, for_uv, &env, &no_index);
     params.env = env.items;
+    if (params.lock_fd < 0)
+        params.lock_fd = run->workdir_lock;
     run->child_done = done;
     if (child_start(run->loop, &params, &ops, run, &run->child, &e) < 0)
         run_fail(run, "%s", e.text);

@@ -334,6 +334,24 @@ class Everything(Basics):
             self.assertTrue(got.ok, got.text)
             shutil.rmtree(self.venv())
 
+    def test_lock_outlives_a_killed_server(self):
+        self.index.requests.clear()
+        process = self.start("toy-slow")
+        for _ in range(200):
+            if any("toy_slow" in path for path in self.index.requests):
+                break
+            time.sleep(0.1)
+        with open("/proc/%d/task/%d/children" % (process.pid, process.pid)) as f:
+            children = [int(pid) for pid in f.read().split()]
+        process.kill()
+        process.communicate()
+        got = self.install("toy-plain", timeout=1)
+        self.assertTrue(got.timed_out, got.text)
+        self.assertIn("waiting for another installation", got.error)
+        for pid in children:
+            os.kill(pid, signal.SIGKILL)
+        self.assertTrue(self.install("toy-plain").ok)
+
     def test_two_at_once(self):
         for _ in range(3 if self.tool == "uv" else 1):
             both = [self.start("toy-good"), self.start("toy-plain", "toy-good")]
