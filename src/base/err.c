@@ -9,8 +9,8 @@
 #include "base/utf8.h"
 
 /* Format into text and return the bytes used. What is cut is cut at a character; broken bytes become '?'. */
-__attribute__((format(printf, 3, 0)))
-static size_t format_text(char *text, size_t room, const char *format, va_list args)
+__attribute__((format(printf, 3, 0))) static size_t format_text(char *text, size_t room, const char *format,
+                                                                va_list args)
 {
     int wanted = vsnprintf(text, room, format, args);
     size_t size;
@@ -45,7 +45,7 @@ int err_set(struct err *e, int code, const char *format, ...)
 
 int err_errno(struct err *e, const char *format, ...)
 {
-    int code = errno ? errno : EIO; /* "failed with success" would be returned as 0 */
+    int code = errno ? errno : EIO;          /* "failed with success" would be returned as 0 */
     const char *why = strerrordesc_np(code); /* never translated, no shared buffer */
     va_list args;
 

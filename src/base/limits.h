@@ -5,6 +5,8 @@
 #ifndef CELLBLOCK_BASE_LIMITS_H
 #define CELLBLOCK_BASE_LIMITS_H
 
+#include <stddef.h>
+
 #define KIB ((size_t)1024)
 #define MIB (1024 * KIB)
 

@@ -1,3 +1,5 @@
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,11 +43,20 @@ int command_sessions(const struct options *options, uv_loop_t *loop, int no_warm
     return sessions_new(&config, ret, e);
 }
 
+/* Started with one of 0, 1, 2 closed: the next file opened would get that number, and be written to as if it were it. */
+static void open_standard_descriptors(void)
+{
+    for (int fd = 0; fd <= 2; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && errno == EBADF && open("/dev/null", O_RDWR) < 0)
+            exit(EXIT_NOT_STARTED);
+}
+
 int main(int argc, char **argv)
 {
     struct options options = {0};
     struct err e = ERR_INIT;
 
+    open_standard_descriptors();
     (void)signal(SIGPIPE, SIG_IGN);
     if (options_parse(argc, argv, &options, &e) < 0) {
         (void)fprintf(stderr, "cellblock: %s\n", e.text);

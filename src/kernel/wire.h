@@ -32,7 +32,7 @@ enum wire_type {
     WIRE_EXEC = 1,     /* CODE, SCRATCH, [STDIN] */
     WIRE_REFRESH = 2,  /* packages changed: [SITE]..., [EXECUTABLE], [PREFIX], [NAME]... of changed distributions */
     WIRE_PACKAGES = 3, /* list what is installed */
-    WIRE_INSTALL_REPLY = 4, /* STATUS ("ok" or "error"), TEXT: answer to WIRE_INSTALL, same seq */
+    WIRE_INSTALL_REPLY = 4, /* answer to WIRE_INSTALL, same seq: STATUS ("ok" or "error"), TEXT, and what REFRESH has */
 
     /* kernel to server */
     WIRE_READY = 101,     /* TEXT: version of Python; seq 0; once, when it can take an EXEC */

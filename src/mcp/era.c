@@ -2,12 +2,12 @@
  * Which era a request belongs to: the modern one when its _meta names a protocol version (2026-07-28, "Versioning"),
  * else the one that initialize opened.
  */
-#include <string.h>
-
+#include "base/utf8.h"
 #include "mcp/impl.h"
 #include "mcp/json_write.h"
 
 #define UNSUPPORTED_VERSION (-32022)
+#define REQUESTED_MAX 100 /* bytes of the version that was asked for which are sent back */
 
 static bool well_formed_client_info(yyjson_val *info)
 {
@@ -15,7 +15,7 @@ static bool well_formed_client_info(yyjson_val *info)
            yyjson_is_str(yyjson_obj_get(info, "version"));
 }
 
-static bool known_log_level(yyjson_val *level)
+bool era_knows_log_level(yyjson_val *level)
 {
     static const char *const levels[] = {"debug", "info", "notice", "warning", "error", "critical", "alert",
                                          "emergency"};
@@ -26,12 +26,14 @@ static bool known_log_level(yyjson_val *level)
     return false;
 }
 
-static void refuse_version(struct mcp_request *req, const char *requested)
+static void refuse_version(struct mcp_request *req, yyjson_val *requested)
 {
     autobuf struct buf data = BUF_INIT;
+    const char *text = yyjson_get_str(requested);
+    size_t size = yyjson_get_len(requested);
 
     (void)buf_printf(&data, "{\"supported\":[\"%s\"],\"requested\":", version_name(MODERN));
-    json_write_string(&data, requested, strlen(requested));
+    json_write_string(&data, text, utf8_cut(text, size < REQUESTED_MAX ? size : REQUESTED_MAX));
     (void)buf_puts(&data, "}");
     request_fail(req, UNSUPPORTED_VERSION, "unsupported protocol version", buf_str(&data));
 }
@@ -54,10 +56,10 @@ bool era_of(struct mcp_request *req)
         request_fail(req, MCP_INVALID_PARAMS, "_meta clientCapabilities has to be an object", NULL);
     else if (info && !well_formed_client_info(info))
         request_fail(req, MCP_INVALID_PARAMS, "_meta clientInfo needs a name and a version", NULL);
-    else if (level && !known_log_level(level))
+    else if (level && !era_knows_log_level(level))
         request_fail(req, MCP_INVALID_PARAMS, "_meta logLevel is not a level", NULL);
-    else if (!version_find(yyjson_get_str(version), &found) || found != MODERN)
-        refuse_version(req, yyjson_get_str(version));
+    else if (!version_find(json_text(version), &found) || found != MODERN)
+        refuse_version(req, version);
     else
         return true;
     return false;

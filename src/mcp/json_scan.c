@@ -57,71 +57,100 @@ size_t json_scan_prepare(char *json, size_t size)
     return deepest;
 }
 
-/* The end of the string that starts at i, behind its quote; size when it is cut. */
-static size_t string_end(const char *json, size_t size, size_t i)
+/* ---- the id ---- */
+
+static void take(struct json_id *scan, char c)
 {
-    for (i++; i < size && json[i] != '"'; i++)
-        if (json[i] == '\\')
-            i++;
-    return i < size ? i + 1 : size;
+    scan->token[scan->size++] = c;
 }
 
-static size_t skip_space(const char *json, size_t size, size_t i)
+static void step_between(struct json_id *scan, char c)
 {
-    while (i < size && (json[i] == ' ' || json[i] == '\t' || json[i] == '\n' || json[i] == '\r'))
-        i++;
-    return i;
-}
+    bool after_key = scan->after_key, after_colon = scan->after_colon;
 
-static bool take_id(const char *json, size_t size, size_t i, char *ret, size_t ret_size)
-{
-    size_t end = i;
-
-    if (i >= size)
-        return false;
-    if (json[i] == '"') {
-        end = string_end(json, size, i);
-        if (json[end - 1] != '"' || end == i + 1)
-            return false;
-        for (size_t k = i; k < end; k++) /* it is sent back: nothing that may not be valid */
-            if ((unsigned char)json[k] < 0x20 || (unsigned char)json[k] >= 0x7f || json[k] == '\\')
-                return false;
-    } else {
-        if (json[end] == '-')
-            end++;
-        while (end < size && json[end] >= '0' && json[end] <= '9')
-            end++;
-        if (end == i || json[end - 1] == '-' || end == size || strchr(".eE", json[end]))
-            return false;
+    if (c == ' ' || c == '\t' || c == '\r' || c == '\n')
+        return;
+    scan->after_key = false;
+    scan->after_colon = after_key && c == ':';
+    scan->size = 0;
+    if (c == '"') {
+        scan->at = after_colon ? ID_VALUE : ID_STRING;
+        take(scan, c);
+    } else if (after_colon && (c == '-' || (c >= '0' && c <= '9'))) {
+        scan->at = ID_NUMBER;
+        take(scan, c);
+    } else if (c == '{' || c == '[') {
+        scan->depth++;
+    } else if ((c == '}' || c == ']') && scan->depth) {
+        scan->depth--;
     }
-    if (end - i >= ret_size)
-        return false;
-    memcpy(ret, json + i, end - i);
-    ret[end - i] = '\0';
-    return true;
 }
 
-void json_scan_id(const char *json, size_t size, char *ret, size_t ret_size)
+/* A string that is not the id: only whether it is the key "id" of the outermost object counts. */
+static void step_string(struct json_id *scan, char c)
 {
-    size_t depth = 0;
+    if (scan->size < 4)
+        take(scan, c);
+    if (c == '\\')
+        scan->at = ID_STRING_ESCAPE;
+    if (c != '"')
+        return;
+    scan->at = ID_BETWEEN;
+    scan->after_key = scan->depth == 1 && scan->size == 4 && memcmp(scan->token, "\"id\"", 4) == 0;
+}
 
-    ret[0] = '\0';
-    for (size_t i = 0; i < size;) {
-        char c = json[i];
+static void step_value(struct json_id *scan, char c)
+{
+    if (scan->size == JSON_ID_MAX) { /* too long to be answered: the rest is like any other string */
+        scan->at = scan->at == ID_VALUE ? ID_STRING : ID_STRING_ESCAPE;
+        json_id_feed(scan, &c, 1);
+        return;
+    }
+    take(scan, c);
+    if (scan->at == ID_VALUE_ESCAPE)
+        scan->at = ID_VALUE;
+    else if (c == '\\')
+        scan->at = ID_VALUE_ESCAPE;
+    else if (c == '"')
+        scan->at = ID_FOUND;
+}
 
-        if (c == '"') {
-            size_t end = string_end(json, size, i), colon = skip_space(json, size, end);
+static void step_number(struct json_id *scan, char c)
+{
+    bool more = c && strchr("0123456789+-.eE", c);
 
-            if (depth == 1 && end - i == 4 && memcmp(json + i, "\"id\"", 4) == 0 && colon < size &&
-                json[colon] == ':' && take_id(json, size, skip_space(json, size, colon + 1), ret, ret_size))
-                return;
-            i = end;
-            continue;
+    if (more && scan->size < JSON_ID_MAX) {
+        take(scan, c);
+        return;
+    }
+    scan->at = more ? ID_BETWEEN : ID_FOUND;
+}
+
+void json_id_feed(struct json_id *scan, const char *json, size_t size)
+{
+    for (size_t i = 0; i < size && scan->at != ID_FOUND; i++) {
+        switch (scan->at) {
+        case ID_BETWEEN:
+            step_between(scan, json[i]);
+            break;
+        case ID_STRING:
+            step_string(scan, json[i]);
+            break;
+        case ID_STRING_ESCAPE:
+            scan->at = ID_STRING;
+            break;
+        case ID_NUMBER:
+            step_number(scan, json[i]);
+            break;
+        default:
+            step_value(scan, json[i]);
+            break;
         }
-        if (c == '{' || c == '[')
-            depth++;
-        else if ((c == '}' || c == ']') && depth)
-            depth--;
-        i++;
     }
+}
+
+char *json_id_end(struct json_id *scan)
+{
+    scan->token[scan->size] = '\0';
+    return scan->at == ID_FOUND ? scan->token : NULL;
 }

@@ -50,6 +50,52 @@ void json_write_string(struct buf *out, const char *text, size_t size)
     (void)buf_append(out, "\"", 1);
 }
 
+/* Bytes of one byte of text in a string: what write_special and its caller make of it. */
+static size_t width(unsigned char c)
+{
+    if (c >= 0x20)
+        return c == '"' || c == '\\' ? 2 : 1;
+    if (c == 0)
+        return 3;
+    return c >= 0x08 && c <= 0x0d && c != 0x0b ? 2 : 6;
+}
+
+static bool is_continuation(char c)
+{
+    return ((unsigned char)c & 0xc0) == 0x80;
+}
+
+size_t json_string_size(const char *text, size_t size)
+{
+    size_t sum = 0;
+
+    for (size_t i = 0; i < size; i++)
+        sum += width((unsigned char)text[i]);
+    return sum;
+}
+
+size_t json_fit_front(const char *text, size_t size, size_t room)
+{
+    size_t n = 0, sum = 0;
+
+    while (n < size && sum + width((unsigned char)text[n]) <= room)
+        sum += width((unsigned char)text[n++]);
+    while (n < size && n > 0 && is_continuation(text[n]))
+        n--;
+    return n;
+}
+
+size_t json_fit_back(const char *text, size_t size, size_t room)
+{
+    size_t n = 0, sum = 0;
+
+    while (n < size && sum + width((unsigned char)text[size - n - 1]) <= room)
+        sum += width((unsigned char)text[size - ++n]);
+    while (n > 0 && is_continuation(text[size - n]))
+        n--;
+    return n;
+}
+
 void json_write_key(struct buf *out, const char *key)
 {
     if (out->len && !strchr("{[,:", buf_begin(out)[out->len - 1]))

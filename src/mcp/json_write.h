@@ -9,6 +9,13 @@ struct buf;
 /* A string with its quotes; bad bytes become U+FFFD, NUL becomes U+2400 (a picture of it). */
 void json_write_string(struct buf *out, const char *text, size_t size);
 
+/* How long this text, valid UTF-8, is as a JSON string without its quotes: escapes make it longer. */
+size_t json_string_size(const char *text, size_t size);
+
+/* The longest part at the front, or at the end, of valid UTF-8 that is at most room bytes long as a JSON string. */
+size_t json_fit_front(const char *text, size_t size, size_t room);
+size_t json_fit_back(const char *text, size_t size, size_t room);
+
 /* ,"key": or "key": with the comma when something stands before it in the object. */
 void json_write_key(struct buf *out, const char *key);
 

@@ -61,7 +61,10 @@ void mcp_server_free(struct mcp_server *server); /* after its connections */
 
 /* ---- connections: for transports ---- */
 
-/* json: one line without line end, valid UTF-8 under LIMIT_MESSAGE_OUT; valid during the call only. */
+/*
+ * json: one line without line end, valid UTF-8, during the call only. At most LIMIT_MESSAGE_OUT bytes, except the
+ * content of a resource (4/3 of LIMIT_RESOURCE_READ and what surrounds it). It may close the connection.
+ */
 typedef void (*mcp_send_cb)(void *peer, const char *json, size_t size);
 
 struct mcp_conn *mcp_conn_new(struct mcp_server *server, mcp_send_cb send, void *peer);
@@ -70,9 +73,11 @@ struct mcp_conn *mcp_conn_new(struct mcp_server *server, mcp_send_cb send, void 
 void mcp_conn_feed(struct mcp_conn *conn, const char *json, size_t size);
 
 /*
- * A message longer than LIMIT_MESSAGE_IN: head holds its first bytes, from which the id is told if it can be.
+ * A message longer than LIMIT_MESSAGE_IN, in parts as they come, and its end. Nothing is kept but its id, which may
+ * stand anywhere (some clients write it last), for the answer.
  */
-void mcp_conn_feed_oversize(struct mcp_conn *conn, const char *head, size_t size);
+void mcp_conn_feed_oversize(struct mcp_conn *conn, const char *part, size_t size);
+void mcp_conn_end_oversize(struct mcp_conn *conn);
 
 /* Requests that are not answered yet. */
 size_t mcp_conn_inflight(const struct mcp_conn *conn);
@@ -114,7 +119,10 @@ void mcp_request_progress(struct mcp_request *req, double progress, double total
 /* End a tools/call; takes result. req is gone afterwards. */
 void mcp_request_finish(struct mcp_request *req, struct mcp_result *result_take);
 
-/* End a resources/read with one content: text when it is valid UTF-8 and text is true, else base64. */
+/*
+ * End a resources/read with one content of at most LIMIT_RESOURCE_READ bytes: text when text is true and it is valid
+ * UTF-8 without NUL that JSON's escapes do not make too long, else base64.
+ */
 void mcp_request_finish_read(struct mcp_request *req, const char *uri, const char *mime, const void *data, size_t size,
                              bool text);
 

@@ -1,8 +1,6 @@
 /* The methods of the protocol: a table. */
 #include <string.h>
 
-#include "base/limits.h"
-#include "base/mem.h"
 #include "mcp/impl.h"
 #include "mcp/json_write.h"
 
@@ -29,14 +27,14 @@ static void write_capabilities(const struct mcp_server *server, struct buf *out)
 static void initialize(struct mcp_request *req)
 {
     struct mcp_conn *conn = req->conn;
-    const char *asked = yyjson_get_str(yyjson_obj_get(req->params, "protocolVersion"));
+    yyjson_val *asked = yyjson_obj_get(req->params, "protocolVersion");
     autobuf struct buf out = BUF_INIT;
 
-    if (!asked) {
+    if (!yyjson_is_str(asked)) {
         request_fail(req, MCP_INVALID_PARAMS, "initialize needs a protocolVersion", NULL);
         return;
     }
-    if (!version_find(asked, &conn->version) || conn->version > NEWEST_LEGACY)
+    if (!version_find(json_text(asked), &conn->version) || conn->version > NEWEST_LEGACY)
         conn->version = NEWEST_LEGACY;
     conn->initialized = true;
     req->version = conn->version;
@@ -45,18 +43,9 @@ static void initialize(struct mcp_request *req)
     write_capabilities(conn->server, &out);
     json_write_key(&out, "serverInfo");
     write_server_info(conn->server, conn->version, &out);
-    if (conn->version >= V2025_03_26)
-        json_write_member(&out, "instructions", conn->server->instructions);
+    json_write_member(&out, "instructions", conn->server->instructions);
     request_close_result(req, &out, "");
     request_send(req, &out);
-}
-
-static void close_cacheable(struct mcp_request *req, struct buf *out, const char *scope, int ttl_ms)
-{
-    if (req->version == MODERN)
-        (void)buf_printf(out, ",\"ttlMs\":%d,\"cacheScope\":\"%s\"", ttl_ms, scope);
-    request_close_result(req, out, "");
-    request_send(req, out);
 }
 
 static void discover(struct mcp_request *req)
@@ -71,7 +60,8 @@ static void discover(struct mcp_request *req)
     (void)buf_printf(&out, "\"supportedVersions\":[\"%s\"]", version_name(MODERN));
     write_capabilities(req->conn->server, &out);
     json_write_member(&out, "instructions", req->conn->server->instructions);
-    close_cacheable(req, &out, "public", CATALOGUE_TTL_MS);
+    request_close_cacheable(req, &out, "public", CATALOGUE_TTL_MS);
+    request_send(req, &out);
 }
 
 static void empty_result(struct mcp_request *req)
@@ -83,11 +73,24 @@ static void empty_result(struct mcp_request *req)
     request_send(req, &out);
 }
 
+/* Taken for the sake of clients that send it unasked; there are no log messages to filter. */
+static void set_level(struct mcp_request *req)
+{
+    if (era_knows_log_level(yyjson_obj_get(req->params, "level")))
+        empty_result(req);
+    else
+        request_fail(req, MCP_INVALID_PARAMS, "logging/setLevel needs a level", NULL);
+}
+
 /* Nothing here ever changes by itself: acknowledge with an empty subset, and end. */
 static void listen(struct mcp_request *req)
 {
     autobuf struct buf out = BUF_INIT, extra = BUF_INIT;
 
+    if (!yyjson_is_obj(yyjson_obj_get(req->params, "notifications"))) {
+        request_fail(req, MCP_INVALID_PARAMS, "subscriptions/listen needs notifications, an object", NULL);
+        return;
+    }
     (void)buf_printf(&extra, "\"" META_PREFIX "subscriptionId\":%s", req->id);
     (void)buf_printf(&out,
                      "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/subscriptions/acknowledged\",\"params\":{"
@@ -113,6 +116,12 @@ static bool refuse_cursor(struct mcp_request *req)
     return true;
 }
 
+static void write_hint(struct buf *out, const char *key, bool value)
+{
+    json_write_key(out, key);
+    (void)buf_puts(out, value ? "true" : "false");
+}
+
 static void write_tool(const struct mcp_tool *tool, enum version version, struct buf *out)
 {
     (void)buf_puts(out, "{");
@@ -126,9 +135,11 @@ static void write_tool(const struct mcp_tool *tool, enum version version, struct
         json_write_key(out, "annotations");
         (void)buf_puts(out, "{");
         json_write_member(out, "title", tool->title);
-        (void)buf_printf(out, ",\"readOnlyHint\":%s,\"destructiveHint\":%s,\"idempotentHint\":%s,\"openWorldHint\":%s}",
-                         tool->read_only ? "true" : "false", tool->destructive ? "true" : "false",
-                         tool->idempotent ? "true" : "false", tool->open_world ? "true" : "false");
+        write_hint(out, "readOnlyHint", tool->read_only);
+        write_hint(out, "destructiveHint", tool->destructive);
+        write_hint(out, "idempotentHint", tool->idempotent);
+        write_hint(out, "openWorldHint", tool->open_world);
+        (void)buf_puts(out, "}");
     }
     (void)buf_puts(out, "}");
 }
@@ -147,7 +158,8 @@ static void tools_list(struct mcp_request *req)
         write_tool(server->tools[i], req->version, &out);
     }
     (void)buf_puts(&out, "]");
-    close_cacheable(req, &out, "public", CATALOGUE_TTL_MS);
+    request_close_cacheable(req, &out, "public", CATALOGUE_TTL_MS);
+    request_send(req, &out);
 }
 
 static const struct mcp_tool *find_tool(const struct mcp_server *server, const char *name)
@@ -160,14 +172,11 @@ static const struct mcp_tool *find_tool(const struct mcp_server *server, const c
 
 static void tools_call(struct mcp_request *req)
 {
-    static yyjson_doc *empty; /* {}: for calls without arguments */
-    const char *name = yyjson_get_str(yyjson_obj_get(req->params, "name"));
+    const char *name = json_text(yyjson_obj_get(req->params, "name"));
     const struct mcp_tool *tool = find_tool(req->conn->server, name);
     yyjson_val *arguments = yyjson_obj_get(req->params, "arguments");
     autobuf struct buf text = BUF_INIT;
 
-    if (!empty)
-        empty = yyjson_read("{}", 2, 0);
     if (!name)
         (void)buf_puts(&text, "tools/call needs the name of a tool");
     else if (!tool)
@@ -177,65 +186,8 @@ static void tools_call(struct mcp_request *req)
     if (text.len)
         request_fail(req, MCP_INVALID_PARAMS, buf_str(&text), NULL);
     else
-        tool->call(req, yyjson_is_obj(arguments) ? arguments : yyjson_doc_get_root(empty), tool->data);
-}
-
-/* ---- resources ---- */
-
-static void emit_resource(void *to, const struct mcp_resource *r)
-{
-    struct buf *out = to;
-
-    if (out->len > LIMIT_MESSAGE_OUT - 16 * KIB)
-        return;
-    (void)buf_puts(out, buf_begin(out)[out->len - 1] == '[' ? "{" : ",{");
-    json_write_member(out, "uri", r->uri);
-    json_write_member(out, "name", r->name);
-    json_write_member(out, "mimeType", r->mime);
-    if (r->size >= 0)
-        (void)buf_printf(out, ",\"size\":%lld", (long long)r->size);
-    (void)buf_puts(out, "}");
-}
-
-static void resources_list(struct mcp_request *req)
-{
-    const struct mcp_resource_ops *ops = req->conn->server->resources;
-    autobuf struct buf out = BUF_INIT;
-
-    if (refuse_cursor(req))
-        return;
-    request_open(req, &out);
-    (void)buf_puts(&out, "\"resources\":[");
-    ops->list(req->conn, emit_resource, &out, ops->data);
-    (void)buf_puts(&out, "]");
-    close_cacheable(req, &out, "private", 0);
-}
-
-static void resources_templates(struct mcp_request *req)
-{
-    const struct mcp_resource_ops *ops = req->conn->server->resources;
-    autobuf struct buf out = BUF_INIT;
-
-    if (refuse_cursor(req))
-        return;
-    request_open(req, &out);
-    (void)buf_puts(&out, "\"resourceTemplates\":[{");
-    json_write_member(&out, "uriTemplate", ops->uri_template);
-    json_write_member(&out, "name", ops->template_name);
-    json_write_member(&out, "description", ops->template_description);
-    (void)buf_puts(&out, "}]");
-    close_cacheable(req, &out, "public", CATALOGUE_TTL_MS);
-}
-
-static void resources_read(struct mcp_request *req)
-{
-    const struct mcp_resource_ops *ops = req->conn->server->resources;
-    yyjson_val *uri = yyjson_obj_get(req->params, "uri");
-
-    if (!yyjson_is_str(uri) || strlen(yyjson_get_str(uri)) != yyjson_get_len(uri))
-        request_fail(req, MCP_INVALID_PARAMS, "resources/read needs a uri", NULL);
-    else
-        ops->read(req, yyjson_get_str(uri), ops->data);
+        tool->call(req, yyjson_is_obj(arguments) ? arguments : yyjson_doc_get_root(req->conn->server->no_arguments),
+                   tool->data);
 }
 
 /* ---- the table ---- */
@@ -253,7 +205,7 @@ static const struct method {
     {"initialize", initialize, LEGACY, false, false},
     {"ping", empty_result, LEGACY, false, true},
     {"server/discover", discover, BOTH, false, true},
-    {"logging/setLevel", empty_result, LEGACY, false, false},
+    {"logging/setLevel", set_level, LEGACY, false, false},
     {"resources/list", resources_list, BOTH, true, false},
     {"resources/templates/list", resources_templates, BOTH, true, false},
     {"resources/read", resources_read, BOTH, true, false},

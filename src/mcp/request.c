@@ -1,10 +1,9 @@
-#include <assert.h>
+/* One request: cancelled, in progress, answered. */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/limits.h"
-#include "base/mem.h"
 #include "base/utf8.h"
 #include "mcp/impl.h"
 #include "mcp/json_write.h"
@@ -64,15 +63,20 @@ bool mcp_request_wants_progress(const struct mcp_request *req)
 void mcp_request_progress(struct mcp_request *req, double progress, double total, const char *message)
 {
     autobuf struct buf out = BUF_INIT;
+    char number[32];
 
-    if (!req->progress_token || req->cancelled || !isfinite(progress) || (req->progressed && progress <= req->progress))
+    if (!req->progress_token || req->cancelled || !isfinite(progress))
+        return;
+    (void)snprintf(number, sizeof number, "%.10g", progress);
+    progress = strtod(number, NULL); /* what the client sees has to grow */
+    if (req->progressed && progress <= req->progress)
         return;
     req->progressed = true;
     req->progress = progress;
     (void)buf_printf(&out, "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/progress\",\"params\":{\"progressToken\":%s,"
-                           "\"progress\":%.10g",
-                     req->progress_token, progress);
-    if (total >= 0)
+                           "\"progress\":%s",
+                     req->progress_token, number);
+    if (total >= 0 && isfinite(total))
         (void)buf_printf(&out, ",\"total\":%.10g", total);
     if (message && req->version >= V2025_03_26) {
         json_write_key(&out, "message");
@@ -109,49 +113,43 @@ void request_close_result(struct mcp_request *req, struct buf *out, const char *
     (void)buf_puts(out, "}}");
 }
 
+void request_close_cacheable(struct mcp_request *req, struct buf *out, const char *scope, int ttl_ms)
+{
+    if (req->version == MODERN)
+        (void)buf_printf(out, ",\"ttlMs\":%d,\"cacheScope\":\"%s\"", ttl_ms, scope);
+    request_close_result(req, out, "");
+}
+
 static void free_request(struct mcp_request *req)
 {
     yyjson_doc_free(req->doc);
+    free(req->text);
     free(req->id);
     free(req->progress_token);
     free(req);
 }
 
-void batch_release(struct mcp_conn *conn, struct batch *batch, const struct buf *out)
-{
-    if (out) {
-        (void)buf_puts(&batch->answers, batch->answers.len ? "," : "[");
-        (void)buf_append(&batch->answers, buf_begin(out), out->len);
-    }
-    if (--batch->pending > 0)
-        return;
-    if (batch->answers.len) {
-        (void)buf_puts(&batch->answers, "]");
-        conn_send(conn, buf_begin(&batch->answers), batch->answers.len);
-    }
-    buf_fini(&batch->answers);
-    free(batch);
-}
-
-static void send_and_free(struct mcp_request *req, struct buf *out)
+/* out: the whole answer. */
+static void end_request(struct mcp_request *req, struct buf *out)
 {
     struct mcp_conn *conn = req->conn;
 
-    if (req->batch)
-        batch_release(conn, req->batch, req->cancelled ? NULL : out);
+    conn_enter(conn);
+    conn_remove_request(conn, req); /* first: what follows may close the connection, and must not cancel this again */
+    if (!req->cancelled && req->batch)
+        batch_answer(req->batch, buf_begin(out), out->len);
     else if (!req->cancelled)
         conn_send(conn, buf_begin(out), out->len);
-    conn->busy++;
-    conn_drop_request(conn, req);
+    if (req->batch)
+        batch_put(req->batch);
     free_request(req);
-    conn->busy--;
-    conn_drop_request(conn, NULL);
+    conn_leave(conn);
 }
 
 void request_send(struct mcp_request *req, struct buf *out)
 {
     (void)buf_puts(out, "}}");
-    send_and_free(req, out);
+    end_request(req, out);
 }
 
 void request_fail(struct mcp_request *req, int code, const char *message, const char *data)
@@ -165,44 +163,10 @@ void request_fail(struct mcp_request *req, int code, const char *message, const 
         (void)buf_puts(&out, data);
     }
     (void)buf_puts(&out, "}}");
-    send_and_free(req, &out);
+    end_request(req, &out);
 }
 
 void mcp_request_fail(struct mcp_request *req, int code, const char *message)
 {
     request_fail(req, code, message, NULL);
-}
-
-void mcp_request_fail_not_found(struct mcp_request *req, const char *uri)
-{
-    autobuf struct buf data = BUF_INIT;
-
-    (void)buf_puts(&data, "{\"uri\":");
-    json_write_string(&data, uri, strlen(uri));
-    (void)buf_puts(&data, "}");
-    request_fail(req, req->version == MODERN ? MCP_INVALID_PARAMS : -32002,
-                 "there is no such resource: its session has ended, or it has no such file", buf_str(&data));
-}
-
-void mcp_request_finish_read(struct mcp_request *req, const char *uri, const char *mime, const void *data, size_t size,
-                             bool text)
-{
-    autobuf struct buf out = BUF_INIT;
-
-    request_open(req, &out);
-    (void)buf_puts(&out, "\"contents\":[{");
-    json_write_member(&out, "uri", uri);
-    json_write_member(&out, "mimeType", mime);
-    if (text && utf8_valid(data, size)) {
-        json_write_key(&out, "text");
-        json_write_string(&out, data, size);
-    } else {
-        json_write_key(&out, "blob");
-        json_write_base64(&out, data, size);
-    }
-    (void)buf_puts(&out, "}]");
-    if (req->version == MODERN)
-        (void)buf_puts(&out, ",\"ttlMs\":0,\"cacheScope\":\"private\"");
-    request_close_result(req, &out, "");
-    request_send(req, &out);
 }

@@ -1,7 +1,7 @@
 /*
  * A tool's result, built once and written for the era of the request: text, images and links in the order added.
- * Text is cleaned to valid UTF-8, NUL included as U+2400; nothing here fails: what would pass LIMIT_MESSAGE_OUT is
- * replaced by a line that says so.
+ * Text is cleaned to valid UTF-8, NUL included as U+2400; nothing here fails: of what would pass LIMIT_MESSAGE_OUT the
+ * images are left out first, then the middle of texts, and a line says so.
  */
 #ifndef CELLBLOCK_MCP_RESULT_H
 #define CELLBLOCK_MCP_RESULT_H
@@ -22,7 +22,7 @@ void mcp_result_link(struct mcp_result *result, const char *uri, const char *nam
 
 void mcp_result_set_error(struct mcp_result *result);
 
-/* One entry of _meta: value is JSON text of an object. */
+/* One entry of _meta: json is text of an object. Left out when all entries would be more than 32 KiB. */
 void mcp_result_meta(struct mcp_result *result, const char *key, const char *json);
 
 #endif

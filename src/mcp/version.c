@@ -1,3 +1,4 @@
+/* The revisions of the specification, oldest first. */
 #include <string.h>
 
 #include "mcp/impl.h"
@@ -11,7 +12,7 @@ const char *version_name(enum version version)
 
 bool version_find(const char *name, enum version *ret)
 {
-    for (int i = 0; i < VERSION_MAX; i++)
+    for (int i = 0; name && i < VERSION_MAX; i++)
         if (strcmp(names[i], name) == 0) {
             *ret = (enum version)i;
             return true;

@@ -8,6 +8,7 @@
 #include "mcp/result.h"
 #include "server/impl.h"
 #include "server/outcome_text.h"
+#include "server/tool_call.h"
 #include "session/session.h"
 
 static const char schema[] = "{\"type\":\"object\",\"properties\":{"
@@ -25,10 +26,9 @@ static const char description[] =
     "and the names of new files. On a timeout the code is interrupted and variables are kept if possible.";
 
 struct call {
-    struct mcp_request *req;
-    struct execution *execution; /* NULL: not queued yet, or done */
+    struct tool_call base; /* first */
+    struct execution *execution;
     int64_t timeout_ms;
-    char session[64];
 };
 
 /* ---- the result ---- */
@@ -109,20 +109,20 @@ static struct mcp_result *make_result(const struct call *call, const struct exec
         end_line(&text);
     }
     outcome_explain(&text, o, call->timeout_ms);
-    outcome_status_line(&text, o, call->session);
+    outcome_status_line(&text, o, call->base.session);
     end_text(result, &text);
     for (size_t i = 0; error && i < o->n_items; i++)
         if (o->items[i].kind == EXEC_IMAGE)
             mcp_result_image(result, o->items[i].mime, o->items[i].data, o->items[i].size);
     for (size_t i = 0; i < o->n_items; i++)
         if (o->items[i].kind == EXEC_FILE)
-            add_scratch_link(result, call->session, o->items[i].data);
+            add_scratch_link(result, call->base.session, o->items[i].data);
     if (o->output_path)
-        add_scratch_link(result, call->session, o->output_path);
-    add_files(result, o, call->session);
+        add_scratch_link(result, call->base.session, o->output_path);
+    add_files(result, o, call->base.session);
     if (error)
         mcp_result_set_error(result);
-    outcome_meta(&meta, o, call->session);
+    outcome_meta(&meta, o, call->base.session);
     mcp_result_meta(result, "cellblock/execution", buf_str(&meta));
     return result;
 }
@@ -133,29 +133,29 @@ static void on_progress(void *data, double seconds, const char *line)
 {
     struct call *call = data;
 
-    mcp_request_progress(call->req, seconds, -1, line);
+    mcp_request_progress(call->base.req, seconds, -1, line);
 }
 
 static void on_done(void *data, const struct exec_outcome *outcome)
 {
     struct call *call = data;
 
-    mcp_request_finish(call->req, make_result(call, outcome));
-    free(call);
+    tool_call_end(&call->base, make_result(call, outcome));
 }
 
 static void on_cancel(void *data)
 {
     struct call *call = data;
 
-    if (call->execution)
-        execution_cancel(call->execution);
+    execution_cancel(call->execution);
 }
 
-static int start(struct server *server, struct call *call, yyjson_val *arguments, struct err *e)
+static int start(struct tool_call *base, yyjson_val *arguments, struct err *e)
 {
     static const char *const known[] = {"code", "session", "timeout", "stdin", NULL};
     static const struct exec_ops with_progress = {on_progress, NULL, on_done}, quiet = {NULL, NULL, on_done};
+    struct call *call = (struct call *)base;
+    struct server *server = base->server;
     struct exec_params params = {0};
     const char *handle;
     size_t size;
@@ -173,27 +173,17 @@ static int start(struct server *server, struct call *call, yyjson_val *arguments
         (r = arguments_string(arguments, "stdin", &params.stdin_text, &params.stdin_size, e)) < 0 ||
         (r = arguments_seconds(arguments, "timeout", server->timeout_ms, server->max_timeout_ms, &params.timeout_ms,
                                e)) < 0 ||
-        (r = server_session(server, call->req, handle, &s, e)) < 0)
+        (r = server_session(server, base->req, handle, &s, e)) < 0)
         return r;
     call->timeout_ms = params.timeout_ms;
-    (void)strncpy(call->session, session_id(s), sizeof call->session - 1);
-    return session_execute(s, &params, mcp_request_wants_progress(call->req) ? &with_progress : &quiet, call,
+    (void)strncpy(call->base.session, session_id(s), sizeof call->base.session - 1);
+    return session_execute(s, &params, mcp_request_wants_progress(base->req) ? &with_progress : &quiet, call,
                            &call->execution, e);
 }
 
 static void execute_python(struct mcp_request *req, yyjson_val *arguments, void *data)
 {
-    struct call *call = xnew(struct call);
-    struct err e = ERR_INIT;
-
-    call->req = req;
-    /* on_done never comes before session_execute returns: the kernel answers through the event loop. */
-    if (start(data, call, arguments, &e) < 0) {
-        tool_refuse(req, e.text);
-        free(call);
-        return;
-    }
-    mcp_request_on_cancel(req, on_cancel, call);
+    tool_call_begin(&xnew(struct call)->base, data, req, arguments, start, on_cancel);
 }
 
 void tool_execute_add(struct server *server)

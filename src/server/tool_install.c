@@ -9,6 +9,7 @@
 #include "mcp/mcp.h"
 #include "mcp/result.h"
 #include "server/impl.h"
+#include "server/tool_call.h"
 #include "session/session.h"
 
 static const char schema[] =
@@ -24,16 +25,15 @@ static const char description[] =
     "once, without a restart, and stay installed. Reports each package.";
 
 struct call {
-    struct mcp_request *req;
+    struct tool_call base; /* first */
     struct install *install;
-    char session[64];
 };
 
 static void on_progress(void *data, double seconds, const char *line)
 {
     struct call *call = data;
 
-    mcp_request_progress(call->req, seconds, -1, line);
+    mcp_request_progress(call->base.req, seconds, -1, line);
 }
 
 static void on_done(void *data, const struct install_outcome *outcome)
@@ -47,22 +47,20 @@ static void on_done(void *data, const struct install_outcome *outcome)
                                               : "failed";
 
     install_describe(outcome, &text);
-    (void)buf_printf(&text, "[session %s · %s · ", call->session, status);
+    (void)buf_printf(&text, "[session %s · %s · ", call->base.session, status);
     text_duration(&text, outcome->duration_us);
     (void)buf_puts(&text, "]");
     mcp_result_text(result, buf_begin(&text), text.len);
     if (!outcome->ok)
         mcp_result_set_error(result);
-    mcp_request_finish(call->req, result);
-    free(call);
+    tool_call_end(&call->base, result);
 }
 
 static void on_cancel(void *data)
 {
     struct call *call = data;
 
-    if (call->install)
-        install_cancel(call->install);
+    install_cancel(call->install);
 }
 
 /* Models also pass one string: then it is one requirement. */
@@ -93,10 +91,12 @@ static int take_packages(yyjson_val *arguments, const char **specs, size_t *n, s
     return 0;
 }
 
-static int start(struct server *server, struct call *call, yyjson_val *arguments, struct err *e)
+static int start(struct tool_call *base, yyjson_val *arguments, struct err *e)
 {
     static const char *const known[] = {"packages", "session", "timeout", NULL};
     static const struct install_ops with_progress = {on_progress, on_done}, quiet = {NULL, on_done};
+    struct call *call = (struct call *)base;
+    struct server *server = base->server;
     const char *specs[LIMIT_PACKAGES], *handle;
     int64_t timeout_ms;
     struct session *s;
@@ -110,25 +110,16 @@ static int start(struct server *server, struct call *call, yyjson_val *arguments
     for (size_t i = 0; i < n; i++) /* before a session is made for it */
         if ((r = install_check(specs[i], e)) < 0)
             return r;
-    if ((r = server_session(server, call->req, handle, &s, e)) < 0)
+    if ((r = server_session(server, base->req, handle, &s, e)) < 0)
         return r;
-    (void)strncpy(call->session, session_id(s), sizeof call->session - 1);
-    return session_install(s, specs, n, timeout_ms, mcp_request_wants_progress(call->req) ? &with_progress : &quiet,
+    (void)strncpy(call->base.session, session_id(s), sizeof call->base.session - 1);
+    return session_install(s, specs, n, timeout_ms, mcp_request_wants_progress(base->req) ? &with_progress : &quiet,
                            call, &call->install, e);
 }
 
 static void install_dependencies(struct mcp_request *req, yyjson_val *arguments, void *data)
 {
-    struct call *call = xnew(struct call);
-    struct err e = ERR_INIT;
-
-    call->req = req;
-    if (start(data, call, arguments, &e) < 0) {
-        tool_refuse(req, e.text);
-        free(call);
-        return;
-    }
-    mcp_request_on_cancel(req, on_cancel, call);
+    tool_call_begin(&xnew(struct call)->base, data, req, arguments, start, on_cancel);
 }
 
 void tool_install_add(struct server *server)

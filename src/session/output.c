@@ -146,7 +146,8 @@ static void drop_before(struct output *o, size_t at)
 {
     for (size_t i = 0; i < at; i++)
         item_free(&o->items[i]);
-    memmove(o->items, o->items + at, (o->n_items - at) * sizeof *o->items);
+    if (o->n_items > at)
+        memmove(o->items, o->items + at, (o->n_items - at) * sizeof *o->items);
     o->n_items -= at;
     for (size_t i = 0; i < o->n_displays; i++)
         o->displays[i].at = o->displays[i].at > at ? o->displays[i].at - at : 0;

@@ -118,7 +118,7 @@ struct exec_ops {
     void (*done)(void *data, const struct exec_outcome *outcome);
 };
 
-/* Queue code. -EAGAIN: too many wait already. */
+/* Queue code. done may be called before this returns (no Python is to be had). -EAGAIN: too many wait already. */
 int session_execute(struct session *s, const struct exec_params *params, const struct exec_ops *ops, void *data,
                     struct execution **ret, struct err *e);
 

@@ -33,6 +33,8 @@ MODERN_META = {
 }
 PATIENCE = float(os.environ.get("CELLBLOCK_TEST_PATIENCE", "40"))  # seconds until a test gives up; never measured
 LINE_MAX = 1 << 20
+# AddressSanitizer keeps freed memory for a while.
+MEMORY_FACTOR = 8 if "ASAN_OPTIONS" in os.environ else 1
 
 
 def poll(condition, what, patience=PATIENCE):
@@ -91,6 +93,15 @@ def descendants(pid):
         found += below
         queue += below
     return found
+
+
+def peak_kib(pid):
+    """The most memory that a process ever had resident; 0 when it is gone."""
+    try:
+        with open(f"/proc/{pid}/status") as f:
+            return next((int(line.split()[1]) for line in f if line.startswith("VmHWM")), 0)
+    except OSError:
+        return 0
 
 
 def png_size(data):

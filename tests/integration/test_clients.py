@@ -110,7 +110,7 @@ def check(report, cancelled_by_client=True):
     uri, name, text = report["link"]
     assert uri.startswith("cellblock://") and name == "a b é.csv" and text == "x,y"
     assert report["progress"] and report["progress"] == sorted(set(report["progress"]))
-    assert "part 3" in report["slow"]
+    assert "part 2" in report["slow"]
     assert report["cancelled"]
     assert re.match(r"[12]\n", report["after"])
     assert report["parallel"] == [str(i + 100) for i in range(8)]

@@ -66,8 +66,8 @@ def test_figure_before_an_error(science):
 def test_ten_big_figures(science):
     """The message stays below 1 MiB (the client checks): what does not fit is linked."""
     result = science.run(
-        PLOT + "import numpy as np\nfor i in range(10):\n    plt.figure(figsize=(20, 15), dpi=100)\n"
-        "    plt.imshow(np.random.rand(1500, 1500))\n    plt.show()",
+        PLOT + "import numpy as np\nfor i in range(10):\n    plt.figure(figsize=(12, 9), dpi=100)\n"
+        "    plt.imshow(np.random.rand(500, 500))\n    plt.show()",
         timeout=110,
         patience=120,
     )

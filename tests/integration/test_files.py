@@ -234,8 +234,9 @@ def test_large_directory_is_not_slower(server, tmp_path, spawn):
     for d in range(200):
         folder = crowded / f"d{d:03}"
         folder.mkdir(parents=True)
-        for i in range(1000):
-            os.close(os.open(folder / f"f{i}", os.O_CREAT | os.O_WRONLY))
+        (folder / "f0").touch()
+        for i in range(1, 1000):
+            os.link(folder / "f0", folder / f"f{i}")  # names are what counts, and are made faster than files
     other = spawn(cwd=crowded)
     other.initialize()
     for s in (server, other):

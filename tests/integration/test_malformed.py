@@ -2,11 +2,13 @@
 
 import json
 import os
+import random
+import subprocess
 import time
 
 import pytest
 
-from rawclient import MODERN_META, Result
+from rawclient import BINARY, MEMORY_FACTOR, MODERN_META, PATIENCE, PLAIN_PYTHON, Result, peak_kib
 
 MIB = 1 << 20
 
@@ -155,9 +157,7 @@ def test_endless_line(server):
         server.send_bytes(chunk)
     server.send_bytes(b'"}}\n')
     assert "error" in server.wait("endless")
-    with open(f"/proc/{server.pid}/status") as f:
-        peak = next(int(line.split()[1]) for line in f if line.startswith("VmHWM"))
-    assert peak < 40 * 1024, f"{peak} KiB"
+    assert peak_kib(server.pid) < 40 * 1024 * MEMORY_FACTOR
     goes_on(server)
 
 
@@ -291,8 +291,6 @@ def test_batch_of_garbage(bare):
 
 def test_random_bytes(server):
     """Two hundred lines of noise and of damaged requests: one answer or none each, and never the end."""
-    import random
-
     rng = random.Random(20261124)
     good = json.dumps(
         {
@@ -315,8 +313,6 @@ def test_random_bytes(server):
 
 def test_client_that_does_not_read(work):
     """Answers that nobody takes: the server neither grows without bound nor outlives the end of its input."""
-    import subprocess
-    from rawclient import BINARY, PLAIN_PYTHON, PATIENCE
 
     p = subprocess.Popen(
         [BINARY, "stdio", "--local", "--python", PLAIN_PYTHON],
@@ -336,9 +332,7 @@ def test_client_that_does_not_read(work):
             sent += os.write(p.stdin.fileno(), line * 200) or 0
     except (BlockingIOError, BrokenPipeError):
         pass
-    with open(f"/proc/{p.pid}/status") as f:
-        fields = dict(f_line.split(":", 1) for f_line in f if ":" in f_line)
-    assert int(fields.get("VmHWM", "0 kB").split()[0]) < 160 * 1024
+    assert peak_kib(p.pid) < 160 * 1024 * MEMORY_FACTOR
     try:
         p.stdin.close()
     except BrokenPipeError:

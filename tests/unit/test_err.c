@@ -85,7 +85,9 @@ static void broken_bytes_do_not_leave(void **state)
     struct err e;
 
     (void)state;
-    (void)err_set(&e, EINVAL, "name %s", "a\xff" "b");
+    (void)err_set(&e, EINVAL, "name %s",
+                  "a\xff"
+                  "b");
     assert_string_equal(e.text, "name a?b");
     (void)err_set(&e, EINVAL, "name %s", "\xc3\xa9");
     assert_string_equal(e.text, "name \xc3\xa9");
@@ -94,12 +96,9 @@ static void broken_bytes_do_not_leave(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(set_fills_code_and_text),
-        cmocka_unit_test(without_an_object_only_the_code_returns),
-        cmocka_unit_test(errno_is_told_in_words),
-        cmocka_unit_test(an_unknown_errno_is_told_as_a_number),
-        cmocka_unit_test(errno_zero_is_still_a_failure),
-        cmocka_unit_test(long_text_is_cut_at_a_character),
+        cmocka_unit_test(set_fills_code_and_text),       cmocka_unit_test(without_an_object_only_the_code_returns),
+        cmocka_unit_test(errno_is_told_in_words),        cmocka_unit_test(an_unknown_errno_is_told_as_a_number),
+        cmocka_unit_test(errno_zero_is_still_a_failure), cmocka_unit_test(long_text_is_cut_at_a_character),
         cmocka_unit_test(broken_bytes_do_not_leave),
     };
 

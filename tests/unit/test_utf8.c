@@ -23,7 +23,8 @@ static void valid_text(void **state)
         "\xef\xbf\xbf",     /* U+FFFF */
         "\xf0\x90\x80\x80", /* U+10000 */
         "\xf4\x8f\xbf\xbf", /* U+10FFFF */
-        "12345678\xc3\xa9" "12345678",
+        "12345678\xc3\xa9"
+        "12345678",
     };
 
     (void)state;
@@ -41,17 +42,19 @@ static void bad_text_is_replaced(void **state)
         const char *clean;
     } cases[] = {
         {"\x80", FFFD},
-        {"\xff" "a\xfe", FFFD "a" FFFD},
-        {"\xc0\x80", FFFD FFFD},                     /* overlong NUL */
-        {"\xc1\xbf", FFFD FFFD},                     /* overlong */
-        {"\xe0\x80\x80", FFFD FFFD FFFD},            /* overlong */
-        {"\xe0\x9f\xbf", FFFD FFFD FFFD},            /* overlong */
-        {"\xf0\x80\x80\x80", FFFD FFFD FFFD FFFD},   /* overlong */
-        {"\xed\xa0\x80", FFFD FFFD FFFD},            /* a surrogate */
-        {"\xed\xbf\xbf", FFFD FFFD FFFD},            /* a surrogate */
-        {"\xf4\x90\x80\x80", FFFD FFFD FFFD FFFD},   /* above U+10FFFF */
+        {"\xff"
+         "a\xfe",
+         FFFD "a" FFFD},
+        {"\xc0\x80", FFFD FFFD},                   /* overlong NUL */
+        {"\xc1\xbf", FFFD FFFD},                   /* overlong */
+        {"\xe0\x80\x80", FFFD FFFD FFFD},          /* overlong */
+        {"\xe0\x9f\xbf", FFFD FFFD FFFD},          /* overlong */
+        {"\xf0\x80\x80\x80", FFFD FFFD FFFD FFFD}, /* overlong */
+        {"\xed\xa0\x80", FFFD FFFD FFFD},          /* a surrogate */
+        {"\xed\xbf\xbf", FFFD FFFD FFFD},          /* a surrogate */
+        {"\xf4\x90\x80\x80", FFFD FFFD FFFD FFFD}, /* above U+10FFFF */
         {"\xf5\x80\x80\x80", FFFD FFFD FFFD FFFD},
-        {"a\xc3", "a" FFFD},                         /* ends in the middle */
+        {"a\xc3", "a" FFFD}, /* ends in the middle */
         {"a\xe2\x82", "a" FFFD},
         {"a\xf0\x9f\x98", "a" FFFD},
         {"\xc3(", FFFD "("},
@@ -59,7 +62,11 @@ static void bad_text_is_replaced(void **state)
         {"\xf0\x9f\x98(", FFFD "("},
         {"12345678\xffxyz", "12345678" FFFD "xyz"},
         /* The Unicode standard's own example, table 3-11. */
-        {"a\xf1\x80\x80\xe1\x80\xc2" "b\x80" "c\x80\xbf" "d", "a" FFFD FFFD FFFD "b" FFFD "c" FFFD FFFD "d"},
+        {"a\xf1\x80\x80\xe1\x80\xc2"
+         "b\x80"
+         "c\x80\xbf"
+         "d",
+         "a" FFFD FFFD FFFD "b" FFFD "c" FFFD FFFD "d"},
     };
 
     (void)state;

@@ -215,9 +215,12 @@ def _call(obj, cls, name, **options):
         return None
     try:
         return getattr(obj, name)(**options)
-    except Exception:
+    except NotImplementedError:
+        return None
+    except Exception as e:
         if options:
             return _call(obj, cls, name)
+        sys.stderr.write("(%s.%s raised %s: %s)\n" % (cls.__name__, name, type(e).__name__, e))
         return None
 
 

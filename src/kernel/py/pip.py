@@ -170,6 +170,8 @@ def install(specs):
     if threading.current_thread() is not threading.main_thread() or state.forked:
         _say("packages can be installed only from the main thread of the session: use install_dependencies")
         return 1
+    from . import packages
+
     _cellblock.send(wire.INSTALL, state.seq, [(wire.ARG, spec) for spec in specs])
     while True:
         kind, seq, fields = _cellblock.recv()
@@ -179,8 +181,6 @@ def install(specs):
             if kind == wire.EXEC:
                 state.waiting.append((kind, seq, fields))
             continue
-        from . import packages
-
         packages.serve(kind, seq, fields)
     status, text = "", ""
     for tag, data in fields:
@@ -191,6 +191,9 @@ def install(specs):
     ok = status == "ok"
     if text:
         print(text, file=sys.stdout if ok else sys.stderr)
+    notes = packages.refresh(fields)  # some may be installed even when others failed
+    if notes:
+        print(notes)
     return 0 if ok else 1
 
 
