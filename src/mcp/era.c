@@ -17,8 +17,8 @@ static bool well_formed_client_info(yyjson_val *info)
 
 bool era_knows_log_level(yyjson_val *level)
 {
-    static const char *const levels[] = {"debug", "info", "notice", "warning", "error", "critical", "alert",
-                                         "emergency"};
+    static const char *const levels[] = {"debug", "info",     "notice", "warning",
+                                         "error", "critical", "alert",  "emergency"};
 
     for (size_t i = 0; i < sizeof levels / sizeof *levels; i++)
         if (yyjson_equals_str(level, levels[i]))

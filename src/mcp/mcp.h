@@ -98,7 +98,7 @@ struct mcp_conn *mcp_request_conn(const struct mcp_request *req);
 /* Did this request come in a connection opened by initialize (legacy era), so that the connection has state? */
 bool mcp_request_has_connection_state(const struct mcp_request *req);
 
-/* A value that the server keeps for a connection; free_data (may be NULL) is called with it when the connection goes. */
+/* A value that the server keeps for a connection; free_data (may be NULL) gets it when the connection goes. */
 void mcp_conn_set_data(struct mcp_conn *conn, void *data, void (*free_data)(void *data));
 void *mcp_conn_data(const struct mcp_conn *conn);
 

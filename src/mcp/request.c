@@ -26,7 +26,7 @@ void mcp_request_on_cancel(struct mcp_request *req, void (*cb)(void *data), void
 {
     req->on_cancel = cb;
     req->cancel_data = data;
-    if (req->cancelled)
+    if (req->cancelled && cb)
         cb(data);
 }
 
@@ -73,8 +73,9 @@ void mcp_request_progress(struct mcp_request *req, double progress, double total
         return;
     req->progressed = true;
     req->progress = progress;
-    (void)buf_printf(&out, "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/progress\",\"params\":{\"progressToken\":%s,"
-                           "\"progress\":%s",
+    (void)buf_printf(&out,
+                     "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/progress\",\"params\":{\"progressToken\":%s,"
+                     "\"progress\":%s",
                      req->progress_token, number);
     if (total >= 0 && isfinite(total))
         (void)buf_printf(&out, ",\"total\":%.10g", total);

@@ -9,7 +9,7 @@
 
 #define TEMPLATES_TTL_MS 3600000 /* they do not change while the server runs */
 #define NOT_FOUND_LEGACY (-32002)
-#define URI_MAX (16 * KIB) /* a longer one names no file of ours, and would be sent back in the error */
+#define URI_MAX (16 * KIB)  /* a longer one names no file of ours, and would be sent back in the error */
 #define PAGE_TAIL (8 * KIB) /* what follows the list in a message */
 
 /* Where the message with the content of a resource becomes too large: base64 of LIMIT_RESOURCE_READ still fits. */

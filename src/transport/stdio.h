@@ -17,8 +17,8 @@ struct stdio;
  * Start to read. on_end is called once: at the end of stdin (or when the client can no longer be written to), after
  * requests that were under way had up to LIMIT_STDIO_GRACE_MS to finish; the connection is closed by then.
  */
-int stdio_start(uv_loop_t *loop, struct mcp_server *server, void (*on_end)(void *data), void *data,
-                struct stdio **ret, struct err *e);
+int stdio_start(uv_loop_t *loop, struct mcp_server *server, void (*on_end)(void *data), void *data, struct stdio **ret,
+                struct err *e);
 
 /* Stop and free; what is queued for the client is written first, as far as it takes it within LIMIT_STDIO_FLUSH_MS. */
 void stdio_stop(struct stdio *stdio, void (*done)(void *data), void *data);

@@ -61,7 +61,9 @@ static void check_sent(void *data, const char *json, size_t size)
     if (yyjson_is_obj(root))
         check_one(root);
     yyjson_arr_foreach(root, i, n, item)
+    {
         check_one(item);
+    }
     yyjson_doc_free(doc);
     peer.n_sent++;
 }

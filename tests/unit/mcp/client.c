@@ -46,7 +46,9 @@ static void check(const struct client *c, const char *json, size_t size)
     if (!yyjson_is_arr(root))
         check_one(root);
     yyjson_arr_foreach(root, i, n, item)
+    {
         check_one(item);
+    }
     yyjson_doc_free(doc);
 }
 
@@ -138,10 +140,19 @@ static void call_fail(struct mcp_request *req, yyjson_val *arguments, void *data
 }
 
 static struct mcp_tool tools[] = {
-    {.name = "now", .title = "Now", .description = "At once", .input_schema = "{\"type\":\"object\"}", .read_only = true,
-     .idempotent = true, .call = call_now},
-    {.name = "later", .description = "L", .input_schema = "{\"type\":\"object\"}", .destructive = true,
-     .open_world = true, .call = call_later},
+    {.name = "now",
+     .title = "Now",
+     .description = "At once",
+     .input_schema = "{\"type\":\"object\"}",
+     .read_only = true,
+     .idempotent = true,
+     .call = call_now},
+    {.name = "later",
+     .description = "L",
+     .input_schema = "{\"type\":\"object\"}",
+     .destructive = true,
+     .open_world = true,
+     .call = call_later},
     {.name = "never", .description = "N", .input_schema = "{\"type\":\"object\"}", .call = call_never},
     {.name = "close", .description = "C", .input_schema = "{\"type\":\"object\"}", .call = call_close},
     {.name = "fail", .description = "F", .input_schema = "{\"type\":\"object\"}", .call = call_fail},
@@ -242,9 +253,8 @@ void expect_part(struct client *c, const char *part)
 
 void expect_error(struct client *c, const char *id, int code)
 {
-    autofree char *want =
-        id ? xasprintf("{'jsonrpc':'2.0','id':%s,'error':{'code':%d,", id, code)
-           : xasprintf("{'jsonrpc':'2.0','error':{'code':%d,", code);
+    autofree char *want = id ? xasprintf("{'jsonrpc':'2.0','id':%s,'error':{'code':%d,", id, code)
+                             : xasprintf("{'jsonrpc':'2.0','error':{'code':%d,", code);
     autofree char *head = quoted(want);
     const char *text = heard(c);
 
@@ -260,8 +270,9 @@ void expect_nothing(struct client *c)
 
 void say_hello(struct client *c, const char *version)
 {
-    say(c, "{'jsonrpc':'2.0','id':'hello','method':'initialize','params':{'protocolVersion':'%s','capabilities':{},"
-           "'clientInfo':{'name':'c','version':'1'}}}",
+    say(c,
+        "{'jsonrpc':'2.0','id':'hello','method':'initialize','params':{'protocolVersion':'%s','capabilities':{},"
+        "'clientInfo':{'name':'c','version':'1'}}}",
         version);
     (void)heard(c);
 }

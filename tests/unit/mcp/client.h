@@ -51,9 +51,9 @@ void say_bytes(struct client *c, const char *bytes, size_t size); /* as they are
 /* The next text that was sent; fails when there is none. It lives as long as c. */
 const char *heard(struct client *c);
 
-void expect(struct client *c, const char *text);                      /* that it is this */
-void expect_part(struct client *c, const char *part);                 /* that this is in it */
-void expect_error(struct client *c, const char *id, int code);        /* NULL: without id */
+void expect(struct client *c, const char *text);               /* that it is this */
+void expect_part(struct client *c, const char *part);          /* that this is in it */
+void expect_error(struct client *c, const char *id, int code); /* NULL: without id */
 void expect_nothing(struct client *c);
 
 /* initialize with this version, and forget the answer. */

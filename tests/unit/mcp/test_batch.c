@@ -169,10 +169,14 @@ static void test_split(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_answers_together),  cmocka_unit_test(test_nothing_to_answer),
-        cmocka_unit_test(test_bad_items),         cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_cancel_in_a_batch), cmocka_unit_test(test_close_in_a_batch),
-        cmocka_unit_test(test_many),              cmocka_unit_test(test_split),
+        cmocka_unit_test(test_answers_together),
+        cmocka_unit_test(test_nothing_to_answer),
+        cmocka_unit_test(test_bad_items),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_cancel_in_a_batch),
+        cmocka_unit_test(test_close_in_a_batch),
+        cmocka_unit_test(test_many),
+        cmocka_unit_test(test_split),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -29,9 +29,11 @@ static void test_cancel(void **state)
 
 static void test_cancel_in_any_form(void **state)
 {
-    static const char *const rows[][2] = {
-        {"1", "1.0"}, {"'a'", "'\\u0061'"}, {"123456789012345678901234567890", "123456789012345678901234567890"},
-        {"0", "-0"},  {"'\\ud83d\\ude00'", "'\xf0\x9f\x98\x80'"}};
+    static const char *const rows[][2] = {{"1", "1.0"},
+                                          {"'a'", "'\\u0061'"},
+                                          {"123456789012345678901234567890", "123456789012345678901234567890"},
+                                          {"0", "-0"},
+                                          {"'\\ud83d\\ude00'", "'\xf0\x9f\x98\x80'"}};
     struct client *c = client_new();
 
     (void)state;

@@ -51,8 +51,12 @@ static void test_meta(void **state)
 /* None of these claims the modern era, so they are legacy requests. */
 static void test_no_claim(void **state)
 {
-    static const char *const metas[] = {"'_meta':null", "'_meta':5", "'_meta':{}", "'_meta':{'progressToken':'t'}",
-                                        WITH("'" K "clientCapabilities':{}"), "'x':1"};
+    static const char *const metas[] = {"'_meta':null",
+                                        "'_meta':5",
+                                        "'_meta':{}",
+                                        "'_meta':{'progressToken':'t'}",
+                                        WITH("'" K "clientCapabilities':{}"),
+                                        "'x':1"};
     struct client *c = client_new();
 
     (void)state;
@@ -163,10 +167,11 @@ static void test_fields_of_a_tool(void **state)
     static const char *const old = "{'tools':[{'name':'now','description':'At once'," SCHEMA "},";
     static const char *const annotated = "{'tools':[{'name':'now','description':'At once'," SCHEMA
                                          ",'annotations':{'title':'Now'," HINTS("true", "false", "true", "false") "}},";
-    static const char *const titled = "{'tools':[{'name':'now','title':'Now','description':'At once'," SCHEMA
-                                      ",'annotations':{'title':'Now'," HINTS("true", "false", "true", "false") "}},"
-                                      "{'name':'later','description':'L'," SCHEMA
-                                      ",'annotations':{" HINTS("false", "true", "false", "true") "}},";
+    static const char *const titled =
+        "{'tools':[{'name':'now','title':'Now','description':'At once'," SCHEMA ",'annotations':{'title':'Now'," HINTS(
+            "true", "false", "true", "false") "}},"
+                                              "{'name':'later','description':'L'," SCHEMA
+                                              ",'annotations':{" HINTS("false", "true", "false", "true") "}},";
     static const struct {
         const char *version, *const *want;
     } rows[] = {{"2024-11-05", &old}, {"2025-03-26", &annotated}, {"2025-06-18", &titled}, {"2025-11-25", &titled}};
@@ -189,9 +194,12 @@ static void test_fields_of_a_tool(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_meta),    cmocka_unit_test(test_no_claim),
-        cmocka_unit_test(test_methods), cmocka_unit_test(test_unsupported_version),
-        cmocka_unit_test(test_mixed),   cmocka_unit_test(test_discover_needs_meta),
+        cmocka_unit_test(test_meta),
+        cmocka_unit_test(test_no_claim),
+        cmocka_unit_test(test_methods),
+        cmocka_unit_test(test_unsupported_version),
+        cmocka_unit_test(test_mixed),
+        cmocka_unit_test(test_discover_needs_meta),
         cmocka_unit_test(test_fields_of_a_tool),
     };
 

@@ -87,8 +87,14 @@ static void test_base64(void **state)
     static const struct {
         const char *in, *want;
     } rows[] = {/* RFC 4648, section 10 */
-                {"", "\"\""},         {"f", "\"Zg==\""},         {"fo", "\"Zm8=\""},       {"foo", "\"Zm9v\""},
-                {"foob", "\"Zm9vYg==\""}, {"fooba", "\"Zm9vYmE=\""}, {"foobar", "\"Zm9vYmFy\""}, {"\xff\xef\xbe", "\"/+++\""}};
+                {"", "\"\""},
+                {"f", "\"Zg==\""},
+                {"fo", "\"Zm8=\""},
+                {"foo", "\"Zm9v\""},
+                {"foob", "\"Zm9vYg==\""},
+                {"fooba", "\"Zm9vYmE=\""},
+                {"foobar", "\"Zm9vYmFy\""},
+                {"\xff\xef\xbe", "\"/+++\""}};
 
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -142,7 +148,7 @@ static void test_fit(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_string),  cmocka_unit_test(test_every_byte),  cmocka_unit_test(test_members),
+        cmocka_unit_test(test_string), cmocka_unit_test(test_every_byte),  cmocka_unit_test(test_members),
         cmocka_unit_test(test_base64), cmocka_unit_test(test_full_buffer), cmocka_unit_test(test_fit),
     };
 

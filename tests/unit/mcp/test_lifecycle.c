@@ -83,8 +83,9 @@ static void test_listen(void **state)
                                        "'" K "subscriptionId':%s," INFO "}}}",
                                        ids[i], ids[i]);
 
-        say(c, "{'jsonrpc':'2.0','id':%s,'method':'subscriptions/listen','params':{'notifications':{"
-               "'toolsListChanged':true}," META "}}",
+        say(c,
+            "{'jsonrpc':'2.0','id':%s,'method':'subscriptions/listen','params':{'notifications':{"
+            "'toolsListChanged':true}," META "}}",
             ids[i]);
         expect(c, ack);
         expect(c, end);
@@ -125,9 +126,9 @@ static void test_first_use(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_initialize), cmocka_unit_test(test_bad_initialize),
+        cmocka_unit_test(test_initialize),       cmocka_unit_test(test_bad_initialize),
         cmocka_unit_test(test_initialize_again), cmocka_unit_test(test_ping),
-        cmocka_unit_test(test_listen),     cmocka_unit_test(test_first_use),
+        cmocka_unit_test(test_listen),           cmocka_unit_test(test_first_use),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

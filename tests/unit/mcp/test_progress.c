@@ -18,10 +18,17 @@ static void test_token(void **state)
     static const struct {
         const char *meta, *token; /* token NULL: none */
     } rows[] = {
-        {"'progressToken':0", "0"},       {"'progressToken':'t'", "'t'"},   {"'progressToken':''", "''"},
-        {"'progressToken':-3", "-3"},     {"'progressToken':2.0", "2"},     {"'progressToken':99999999999999999999", "99999999999999999999"},
-        {"'progressToken':null", NULL},   {"'progressToken':1.5", NULL},    {"'progressToken':true", NULL},
-        {"'progressToken':{}", NULL},     {"'x':1", NULL},
+        {"'progressToken':0", "0"},
+        {"'progressToken':'t'", "'t'"},
+        {"'progressToken':''", "''"},
+        {"'progressToken':-3", "-3"},
+        {"'progressToken':2.0", "2"},
+        {"'progressToken':99999999999999999999", "99999999999999999999"},
+        {"'progressToken':null", NULL},
+        {"'progressToken':1.5", NULL},
+        {"'progressToken':true", NULL},
+        {"'progressToken':{}", NULL},
+        {"'x':1", NULL},
     };
     struct client *c = client_new();
 

@@ -39,7 +39,8 @@ static void read_it(struct mcp_request *req, const char *uri, void *data)
     if (strcmp(uri, "a:missing") == 0)
         mcp_request_fail_not_found(req, uri);
     else
-        mcp_request_finish_read(req, uri, strcmp(uri, "a:typed") == 0 ? "text/csv" : NULL, toy.data, toy.size, toy.text);
+        mcp_request_finish_read(req, uri, strcmp(uri, "a:typed") == 0 ? "text/csv" : NULL, toy.data, toy.size,
+                                toy.text);
 }
 
 static const struct mcp_resource_ops ops = {read_it, list, "cellblock://{session}/{+path}", "file", "A file", NULL};
@@ -118,8 +119,8 @@ static void test_too_large_for_a_page(void **state)
 
 static void test_bad_cursor(void **state)
 {
-    static const char *const bad[] = {"'x'", "'-1'", "'0'", "'01'", "'1x'", "'1 '", "' 1'", "'1\\u0000'", "5", "[]",
-                                      "'1111111111'"};
+    static const char *const bad[] = {"'x'",  "'-1'",       "'0'", "'01'", "'1x'",        "'1 '",
+                                      "' 1'", "'1\\u0000'", "5",   "[]",   "'1111111111'"};
     struct client *c = client_with((struct toy){.n = 3, .name_size = 1});
 
     (void)state;
@@ -228,9 +229,14 @@ static void test_missing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_list),      cmocka_unit_test(test_pages), cmocka_unit_test(test_too_large_for_a_page),
-        cmocka_unit_test(test_bad_cursor), cmocka_unit_test(test_templates), cmocka_unit_test(test_read),
-        cmocka_unit_test(test_largest),   cmocka_unit_test(test_missing),
+        cmocka_unit_test(test_list),
+        cmocka_unit_test(test_pages),
+        cmocka_unit_test(test_too_large_for_a_page),
+        cmocka_unit_test(test_bad_cursor),
+        cmocka_unit_test(test_templates),
+        cmocka_unit_test(test_read),
+        cmocka_unit_test(test_largest),
+        cmocka_unit_test(test_missing),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

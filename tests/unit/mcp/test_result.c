@@ -73,8 +73,8 @@ static void test_links_of_each_revision(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct mcp_result *r = mcp_result_new();
-        autofree char *want = xasprintf("{'jsonrpc':'2.0','id':1,'result':{'content':[%s],'_meta':{'k':{}}}}",
-                                        rows[i].want);
+        autofree char *want =
+            xasprintf("{'jsonrpc':'2.0','id':1,'result':{'content':[%s],'_meta':{'k':{}}}}", rows[i].want);
 
         mcp_result_link(r, "cellblock://s/a.csv", "a.csv", NULL, -1);
         mcp_result_meta(r, "k", "{}");

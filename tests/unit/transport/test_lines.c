@@ -65,13 +65,9 @@ static void test_lines(void **state)
     static const struct {
         const char *in, *want;
     } rows[] = {
-        {"", ""},
-        {"a\n", "<a>"},
-        {"a\nb\n", "<a><b>"},
+        {"", ""},           {"a\n", "<a>"},   {"a\nb\n", "<a><b>"},
         {"a", "<a>"}, /* a last line without its end */
-        {"a\nb", "<a><b>"},
-        {"\n\n", "<><>"},
-        {"a\r\nb\r\n", "<a\r><b\r>"},
+        {"a\nb", "<a><b>"}, {"\n\n", "<><>"}, {"a\r\nb\r\n", "<a\r><b\r>"},
         {"\na", "<><a>"},
     };
 
