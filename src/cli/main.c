@@ -43,7 +43,7 @@ int command_sessions(const struct options *options, uv_loop_t *loop, int no_warm
     return sessions_new(&config, ret, e);
 }
 
-/* Started with one of 0, 1, 2 closed: the next file opened would get that number, and be written to as if it were it. */
+/* Started with one of 0, 1, 2 closed, the next file opened would get that number, and what is meant for it. */
 static void open_standard_descriptors(void)
 {
     for (int fd = 0; fd <= 2; fd++)

@@ -3,6 +3,7 @@
 #define CELLBLOCK_SERVER_TOOL_CALL_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <yyjson.h>
 
 struct err;
@@ -16,6 +17,9 @@ struct tool_call {
     struct mcp_request *req;
     char session[64]; /* its handle, once known */
     bool starting, finished;
+    void (*cancel)(void *call); /* NULL once it has ended */
+    int64_t progress_ms;        /* when progress was told last; 0: never */
+    struct mcp_result *result;  /* while it waits: see tool_call_end */
 };
 
 /*
@@ -26,7 +30,13 @@ void tool_call_begin(struct tool_call *call_take, struct server *server, struct 
                      int (*start)(struct tool_call *call, yyjson_val *arguments, struct err *e),
                      void (*cancel)(void *call));
 
-/* Answer with result (taken) and free the call. */
+/* notifications/progress, in seconds since the start. */
+void tool_call_progress(struct tool_call *call, double seconds, const char *line);
+
+/*
+ * Answer with result (taken) and free the call. When progress was told just before, the answer follows after a gap:
+ * the TypeScript SDK takes both in one go and then does not know the token of the progress any more.
+ */
 void tool_call_end(struct tool_call *call, struct mcp_result *result);
 
 #endif

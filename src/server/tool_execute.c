@@ -133,7 +133,7 @@ static void on_progress(void *data, double seconds, const char *line)
 {
     struct call *call = data;
 
-    mcp_request_progress(call->base.req, seconds, -1, line);
+    tool_call_progress(&call->base, seconds, line);
 }
 
 static void on_done(void *data, const struct exec_outcome *outcome)

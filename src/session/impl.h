@@ -17,6 +17,7 @@
 
 struct job;
 struct kernel;
+struct later;
 struct pool;
 struct pool_wait;
 struct watch;
@@ -78,6 +79,7 @@ struct sessions {
     uint64_t oom_kills; /* of the whole system, when last looked at */
     struct watch *watch;
     uv_timer_t reaper;
+    struct later *later;
     char ended[1024][SESSION_ID_CHARS + 1]; /* a ring */
     size_t n_ended;
     int64_t stop_by_ms;
@@ -102,6 +104,7 @@ void session_remember_file(struct session *s, const char *path);
 
 int sessions_prepare(struct sessions *all, struct err *e); /* keeper, watch, pool: before the first process */
 void sessions_wake(struct sessions *all);                  /* an execution ended: others may run */
+void sessions_flush_later(struct sessions *all);           /* make the calls that wait, now */
 void sessions_remember_ended(struct sessions *all, const char *id);
 void sessions_unlink(struct sessions *all, struct session *s);
 

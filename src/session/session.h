@@ -36,6 +36,9 @@ void sessions_warm(struct sessions *all);
 /* End every session and process; done is called when all are gone (within 2 s), then all is freed. */
 void sessions_stop(struct sessions *all, void (*done)(void *data), void *data);
 
+/* Call cb in ms milliseconds, or when the sessions are stopped, whichever comes first. */
+void sessions_later(struct sessions *all, uint64_t ms, void (*cb)(void *data), void *data);
+
 /* A new session; when the limit is reached the longest idle one is ended for it, -EAGAIN if none is idle. */
 int session_new(struct sessions *all, struct session **ret, struct err *e);
 struct session *session_find(struct sessions *all, const char *id); /* NULL: unknown or ended */

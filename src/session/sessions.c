@@ -227,6 +227,7 @@ void sessions_stop(struct sessions *all, void (*done)(void *data), void *data)
     all->stopped_data = data;
     while (all->first)
         session_close(all->first);
+    sessions_flush_later(all);
     pool_free(all->pool);
     all->pool = NULL;
     all->stop_by_ms = clock_ms() + STOP_WITHIN_MS;
