@@ -190,6 +190,7 @@ class Server:
         self.cwd = pathlib.Path(cwd)
         self.stderr_path = self.cwd.parent / f"stderr-{os.getpid()}-{time.monotonic_ns()}"
         self.lines, self.messages, self.notifications, self.violations = [], [], [], []
+        self.arrived = []  # when each line came
         self.answers = {}
         self.changed = threading.Condition()
         self.next_id = 1
@@ -239,6 +240,7 @@ class Server:
     def _take(self, line):
         with self.changed:
             self.lines.append(line)
+            self.arrived.append(time.monotonic())
             message = self._check(line)
             if isinstance(message, list):
                 self.messages.append(message)

@@ -151,6 +151,16 @@ def test_progress_stops_at_the_answer(server):
     assert max(answers_after) == len(server.messages) - 1, "progress after the last answer"
 
 
+def test_a_gap_between_progress_and_answer(server):
+    """The TypeScript SDK loses progress that comes in one read with its answer: a call that ends just after a tick."""
+    gaps = []
+    for ms in range(496, 506):
+        server.result(server.begin(f"import time; time.sleep({ms / 1000})", meta={"progressToken": 1}))
+        if b"notifications/progress" in server.lines[-2]:
+            gaps.append(server.arrived[-1] - server.arrived[-2])
+    assert gaps and min(gaps) > 0.01, gaps
+
+
 def test_progress_carries_the_last_line(server):
     call = server.begin("import time\nprint('loading part 3', flush=True); time.sleep(1.5)", meta={"progressToken": 1})
     server.result(call)
