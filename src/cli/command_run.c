@@ -128,6 +128,13 @@ static void on_stopped(void *data)
     uv_close((uv_handle_t *)&r->on_term, NULL);
 }
 
+static void stop(void *data)
+{
+    struct running *r = data;
+
+    sessions_stop(r->sessions, on_stopped, r);
+}
+
 static void on_done(void *data, const struct exec_outcome *o)
 {
     struct running *r = data;
@@ -142,7 +149,7 @@ static void on_done(void *data, const struct exec_outcome *o)
     (void)fflush(stdout);
     tell_end(o);
     r->status = exit_status(o);
-    sessions_stop(r->sessions, on_stopped, r);
+    sessions_later(r->sessions, 0, stop, r); /* not from within: what calls this still works with them */
 }
 
 static void on_signal(uv_signal_t *handle, int number)

@@ -33,7 +33,10 @@ int sessions_new(const struct sessions_config *config, struct sessions **ret, st
 /* Start the interpreters ahead of the first call; safe to call again. */
 void sessions_warm(struct sessions *all);
 
-/* End every session and process; done is called when all are gone (within 2 s), then all is freed. */
+/*
+ * End every session and process; done is called when all are gone (within 2 s), then all is freed. Not from within a
+ * callback of this module, except one of sessions_later.
+ */
 void sessions_stop(struct sessions *all, void (*done)(void *data), void *data);
 
 /* Call cb in ms milliseconds, or when the sessions are stopped, whichever comes first. */

@@ -8,7 +8,7 @@ def cell(code, namespace):
     exec(compile(code, "<cell 1>", "exec"), namespace)
 
 def run(config):
-    namespace = {"config": config, "_cellblock": _cellblock}
+    namespace = {"config": config, "_cellblock": _cellblock, "__builtins__": sys.modules["builtins"]}
     _cellblock.send(101, 0, [(14, "%d.%d.%d" % sys.version_info[:3])])
     while True:
         try:

@@ -54,7 +54,7 @@ class TestDisplay(DisplayCase):
         self.shows("Both()", "plain")
         self.shows("Own()", "own\n")
         self.shows("Bundle()", "h")
-        self.shows("Broken()", "<B object>")
+        self.shows("Broken()", "(Broken._repr_html_ raised ZeroDivisionError: division by zero)\n<B object>")
         self.shows("Everything()", "E")
         self.assertIn("A object at", self.ok("A()"))
         self.shows("Markdown", "<class '__main__.Markdown'>")

@@ -260,7 +260,8 @@ class TestKernels(unittest.TestCase):
             return sum(1 << number - 1 for number in numbers)
 
         self.assertEqual(masks["SigBlk"], 0)
-        self.assertEqual(masks["SigIgn"], bit(signal.SIGPIPE, signal.SIGXFSZ))
+        standard = bit(*range(1, 32))  # a real-time signal may be ignored by whoever started the tests
+        self.assertEqual(masks["SigIgn"] & standard, bit(signal.SIGPIPE, signal.SIGXFSZ))
         self.assertEqual(masks["SigCgt"], bit(signal.SIGINT, harness.ABORT, *FATAL))
 
     def test_exit_status(self):

@@ -19,7 +19,8 @@ _module_type = type(sys)
 
 def run(config):
     """Serve until the server is gone. config: what the fork was told ({"nonce": ...})."""
-    prepare()
+    streams.open_all()
+    os.register_at_fork(after_in_child=state.in_child)
     _cellblock.send(wire.READY, 0, [(wire.TEXT, "%d.%d.%d" % sys.version_info[:3])])
     if not _cellblock.pending():
         touch()
@@ -33,6 +34,7 @@ def run(config):
 
 
 def prepare():
+    """In the zygote, so that all kernels share it: the module __main__, builtins, hooks, environment."""
     main = _module_type("__main__")
     main.__dict__["__builtins__"] = builtins
     sys.modules["__main__"] = main
@@ -44,12 +46,10 @@ def prepare():
     if sys.path[:1] != [""] and not getattr(sys.flags, "safe_path", False):
         sys.path.insert(0, "")
     environment()
-    streams.open_all()
     _install_builtins()
     state.builtins_kept.update(builtins.__dict__)
     sys.displayhook = execute.displayhook
     sys.breakpointhook = _breakpoint
-    os.register_at_fork(after_in_child=state.in_child)
 
 
 def environment():

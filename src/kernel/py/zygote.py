@@ -35,6 +35,8 @@ def start(control, mode, preload):
 
     if here:
         sys.path.insert(0, "")
+    if hasattr(main, "prepare"):
+        main.prepare()
     hello = _hello()
     if mode == "warm":
         warm.seal()
