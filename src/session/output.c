@@ -123,11 +123,11 @@ static void end_text(struct output *o)
 static bool at_line_start(const struct output *o)
 {
     const struct buf *b = o->clean.line.len ? &o->clean.line : o->tail.len ? &o->tail : &o->text;
+    const struct exec_item *last = o->n_items ? &o->items[o->n_items - 1] : NULL;
 
-    if (!b->len)
-        return o->n_items == 0 || o->items[o->n_items - 1].kind != EXEC_TEXT ||
-               o->items[o->n_items - 1].data[o->items[o->n_items - 1].size - 1] == '\n';
-    return buf_begin(b)[b->len - 1] == '\n';
+    if (b->len)
+        return buf_begin(b)[b->len - 1] == '\n';
+    return !last || last->kind != EXEC_TEXT || last->size == 0 || last->data[last->size - 1] == '\n';
 }
 
 /* ---- display items ---- */
