@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import shutil
 import unittest
 
 import harness
@@ -159,7 +160,8 @@ class TestShell(CellCase):
 
     def test_pagers(self):
         self.ok("open('a.txt', 'w').write('line\\n' * 500)")
-        self.assertEqual(self.ok("!less a.txt || cat a.txt").count("line"), 500)
+        if shutil.which("less"):
+            self.assertEqual(self.ok("!less a.txt").count("line"), 500)
         self.assertIn("Help on", self.ok("help(len)"))
         self.assertIn("help>", self.ok("help()"))
         self.ok("import pydoc; pydoc.help('if')")
@@ -415,9 +417,12 @@ class TestInstalling(CellCase):
             self.assertEqual(self.text.count("\n"), 1, self.text)
 
     def test_listing(self):
-        self.assertRegex(self.ok("%pip list"), r"(?m)^pip==")
-        self.assertRegex(self.ok("!pip freeze"), r"(?m)^pip==")
-        self.assertIn("Name: pip", self.ok("!pip show pip"))
+        self.ok("import os, sys\nsite = os.path.abspath('site')\nos.makedirs(site + '/listed-1.0.dist-info')\n"
+                "open(site + '/listed-1.0.dist-info/METADATA', 'w').write('Name: listed\\nVersion: 1.0\\n')\n"
+                "sys.path.append(site);")
+        self.assertRegex(self.ok("%pip list"), r"(?m)^listed==1.0$")
+        self.assertRegex(self.ok("!pip freeze"), r"(?m)^listed==1.0$")
+        self.assertIn("Name: listed", self.ok("!pip show listed"))
 
     def test_not_an_installation(self):
         self.shows("!echo pip install x", "pip install x\n")
