@@ -38,9 +38,9 @@ def warm(names):
         for name in _own_modules():
             _import(name, notes)
         loaded = [name for name in _expand(names) if _import(name, notes, name in DEFAULT)]
-        for name, exercise in EXERCISES.items():
+        for name, (exercise, times) in EXERCISES.items():
             if name in sys.modules:
-                _guard(exercise, notes, "exercising %s" % name)
+                _guard(lambda: [exercise() for _ in range(times)], notes, "exercising %s" % name)
         from . import main
 
         if hasattr(main, "warm"):
@@ -174,7 +174,13 @@ def _pillow():
     Image.new("RGB", (2, 2)).save(io.BytesIO(), format="PNG")
 
 
-EXERCISES = {"numpy": _numpy, "pandas": _pandas, "matplotlib.pyplot": _pyplot, "PIL.Image": _pillow}
+# Since 3.11 Python rewrites code while it is new; what was run a few times is not rewritten in every kernel's copy.
+EXERCISES = {
+    "numpy": (_numpy, 10),
+    "pandas": (_pandas, 10),
+    "matplotlib.pyplot": (_pyplot, 1),
+    "PIL.Image": (_pillow, 1),
+}
 
 
 def _clean():
