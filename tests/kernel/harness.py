@@ -258,6 +258,7 @@ class Result:
         self.output = b""  #: bytes of the pipe without marks
         self.items = []  #: ("text", str) and ("display", mime, data) in order
         self.frames = []  #: every frame but RESULT
+        self.lone_marks = 0  #: marks in the pipe whose item was never sent
         self.seconds = None
 
     @property
@@ -405,6 +406,7 @@ class Kernel:
             result.name = frame.text(WIRE_NAME)
             code = frame.text(WIRE_EXITCODE)
             result.exitcode = int(code) if code else None
+            assert not result.lone_marks or result.status != "ok", "marks without an item"
         return result
 
     def execute(self, code, stdin=None, timeout=TIMEOUT, install=None):
@@ -422,7 +424,10 @@ class Kernel:
                 if part:
                     result.items.append(("text", part.decode("utf-8", "replace")))
                 continue
-            frame = displays.pop(str(int(part, 16)))
+            frame = displays.pop(str(int(part, 16)), None)
+            if frame is None:  # an interrupt came just before the item was sent: the server passes over such a mark
+                result.lone_marks += 1
+                continue
             if frame.type == WIRE_CLEAR:
                 result.items.clear()
             else:
