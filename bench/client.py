@@ -48,7 +48,7 @@ class Client:
 
     def line(self):
         while b"\n" not in self.rest:
-            data = os.read(self.come, 1 << 20)
+            data = os.read(self.come, 1 << 16)
             if not data:
                 raise RuntimeError(f"{self.process.args[0]} ended")
             self.rest += data
