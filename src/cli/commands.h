@@ -14,6 +14,7 @@ struct sessions;
 
 int command_stdio(const struct options *options);
 int command_run(const struct options *options);
+int command_doctor(void);
 
 /* For both: sessions as the options want them. */
 int command_sessions(const struct options *options, uv_loop_t *loop, int no_warm, struct sessions **ret, struct err *e);

@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "cli/commands.h"
 #include "cli/options.h"
+#include "sandbox/build.h"
 #include "session/session.h"
 
 /* A name with a slash is relative to where the person is, not to --workdir. */
@@ -56,6 +57,7 @@ int main(int argc, char **argv)
     struct options options = {0};
     struct err e = ERR_INIT;
 
+    builder_hook(argc, argv); /* in the process that makes sandboxes it does not return */
     open_standard_descriptors();
     (void)signal(SIGPIPE, SIG_IGN);
     if (options_parse(argc, argv, &options, &e) < 0) {
@@ -69,6 +71,8 @@ int main(int argc, char **argv)
     case COMMAND_VERSION:
         (void)printf("cellblock %s\n", CELLBLOCK_VERSION);
         return 0;
+    case COMMAND_DOCTOR:
+        return command_doctor();
     case COMMAND_RUN:
         return command_run(&options);
     default:

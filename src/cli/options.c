@@ -57,6 +57,7 @@ void options_help(FILE *out)
                   "  cellblock stdio --local [OPTIONS]   serve MCP on stdin and stdout (the default command)\n"
                   "  cellblock run [OPTIONS] FILE        run a file the way the server would\n"
                   "  cellblock run [OPTIONS] -c CODE     run code\n"
+                  "  cellblock doctor                    tell how well this machine can isolate code, and what to do\n"
                   "  cellblock --help | --version\n"
                   "\n"
                   "Options, each also as an environment variable:\n",
@@ -75,7 +76,7 @@ void options_help(FILE *out)
                   "For an MCP client's configuration:\n"
                   "  {\"mcpServers\": {\"python\": {\"command\": \"cellblock\", \"args\": [\"stdio\", \"--local\"]}}}\n"
                   "\n"
-                  "Exit status: 0 well, 1 the code failed (run), 2 wrong usage, 3 nothing could be started.\n");
+                  "Exit status: 0 well, 1 the code failed (run) or no sandbox (doctor), 2 wrong usage, 3 nothing could be started.\n");
 }
 
 /* ---- parsing ---- */
@@ -198,9 +199,11 @@ static int take_word(const char *arg, struct options *to, struct err *e)
         to->file = arg;
         return 0;
     }
+    if (to->command == COMMAND_DOCTOR)
+        return err_set(e, EINVAL, "cellblock doctor takes no argument, not `%.60s`", arg);
     if (to->command == COMMAND_RUN)
         return err_set(e, EINVAL, "`%.60s` is one argument too many: cellblock run takes one FILE or -c CODE", arg);
-    return err_set(e, EINVAL, "`%.60s` is no command of cellblock; commands are stdio and run, see cellblock --help",
+    return err_set(e, EINVAL, "`%.60s` is no command of cellblock; commands are stdio, run and doctor, see cellblock --help",
                    arg);
 }
 
@@ -231,7 +234,9 @@ int options_parse(int argc, char **argv, struct options *ret, struct err *e)
     ret->command = COMMAND_STDIO;
     if (argc > 1 && strcmp(argv[1], "run") == 0)
         ret->command = COMMAND_RUN;
-    if (argc > 1 && (strcmp(argv[1], "run") == 0 || strcmp(argv[1], "stdio") == 0))
+    if (argc > 1 && strcmp(argv[1], "doctor") == 0)
+        ret->command = COMMAND_DOCTOR;
+    if (argc > 1 && (ret->command != COMMAND_STDIO || strcmp(argv[1], "stdio") == 0))
         first = 2;
     for (int i = first; i < argc; i++) {
         const char *arg = argv[i];

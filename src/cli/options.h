@@ -10,7 +10,7 @@
 
 struct err;
 
-enum command { COMMAND_STDIO, COMMAND_RUN, COMMAND_HELP, COMMAND_VERSION };
+enum command { COMMAND_STDIO, COMMAND_RUN, COMMAND_DOCTOR, COMMAND_HELP, COMMAND_VERSION };
 
 struct options {
     enum command command;

@@ -1,0 +1,205 @@
+#include "sandbox/build.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/fd.h"
+#include "sandbox/builder.h"
+#include "sandbox/outer.h"
+#include "sandbox/plan.h"
+
+#define WHERE_OWN "own-namespace"
+#define WHERE_OUTER "outer-namespace"
+
+void builder_hook(int argc, char **argv)
+{
+    char *end;
+    long fd;
+
+    if (argc != 3 || strcmp(argv[0], BUILDER_ARGV0) != 0)
+        return;
+    fd = strtol(argv[1], &end, 10);
+    if (*end || end == argv[1] || fd < 3 || fd > INT_MAX || fd_set_cloexec((int)fd, true) < 0)
+        exit(1);
+    exit(builder_serve((int)fd, strcmp(argv[2], WHERE_OWN) == 0));
+}
+
+/* In the child: never returns. The text of what failed goes the way of all answers. */
+static void become_builder(int sock)
+{
+    struct build_msg msg = {.op = BUILD_FAILED};
+    struct err e = ERR_INIT;
+    char packet[sizeof msg + ERR_TEXT_MAX], number[16];
+    char *where = outer_is_privileged() ? WHERE_OWN : WHERE_OUTER;
+    char *argv[] = {(char[]){BUILDER_ARGV0}, number, where, NULL};
+    char *environment[] = {NULL}; /* what the server was given is not for sandboxes */
+    int fd = fcntl(sock, F_DUPFD, 3); /* survives exec */
+
+    if (fd < 0) {
+        (void)err_errno(&e, "fcntl");
+    } else if (outer_make(&e) == 0) {
+        (void)snprintf(number, sizeof number, "%d", fd);
+        (void)execve("/proc/self/exe", argv, environment);
+        (void)err_errno(&e, "start the builder (/proc/self/exe)");
+    }
+    msg.status = e.code;
+    msg.size = (uint32_t)strlen(e.text);
+    memcpy(packet, &msg, sizeof msg);
+    memcpy(packet + sizeof msg, e.text, msg.size);
+    (void)fd_send(sock, packet, sizeof msg + msg.size, NULL, 0);
+    _exit(1);
+}
+
+/* One message and at most one descriptor, which the caller owns. */
+static int receive(struct builder *b, struct build_msg *ret, int *ret_fd, struct err *e)
+{
+    static _Thread_local char packet[sizeof(struct build_msg) + ERR_TEXT_MAX];
+    size_t n_fds = 1;
+    ssize_t size;
+
+    *ret_fd = -1;
+    size = fd_recv(b->sock, packet, sizeof packet, ret_fd, &n_fds);
+    if (size == 0)
+        return err_set(e, EPIPE, "the process that makes sandboxes has ended");
+    if (size < 0)
+        return err_set(e, (int)-size, "the process that makes sandboxes: %s", strerror((int)-size));
+    memcpy(ret, packet, sizeof *ret);
+    if ((size_t)size < sizeof *ret || ret->size != (size_t)size - sizeof *ret) {
+        fd_close(ret_fd);
+        return err_set(e, EBADMSG, "the process that makes sandboxes sent nonsense");
+    }
+    if (ret->op == BUILD_FAILED)
+        return err_set(e, ret->status > 0 ? ret->status : EIO, "%.*s", (int)ret->size, packet + sizeof *ret);
+    return 0;
+}
+
+static int send_request(struct builder *b, struct build_msg *msg, const void *data, size_t size, struct err *e)
+{
+    struct buf packet = BUF_INIT;
+    int status;
+
+    if (size > BUILD_TEXT_MAX)
+        return err_set(e, E2BIG, "the plan of the sandbox is too long: fewer mounts are needed");
+    msg->size = (uint32_t)size;
+    status = buf_append(&packet, msg, sizeof *msg);
+    if (status == 0 && size > 0)
+        status = buf_append(&packet, data, size);
+    if (status == 0)
+        status = fd_send(b->sock, buf_begin(&packet), packet.len, NULL, 0);
+    buf_fini(&packet);
+    return status < 0 ? err_set(e, -status, "the process that makes sandboxes: %s", strerror(-status)) : 0;
+}
+
+int builder_start(struct builder *b, struct err *e)
+{
+    struct build_msg hello;
+    int pair[2], status;
+
+    *b = (struct builder)BUILDER_INIT;
+    status = fd_socketpair(SOCK_SEQPACKET, pair);
+    if (status < 0)
+        return err_set(e, -status, "socketpair: %s", strerror(-status));
+    b->pid = fork();
+    if (b->pid == 0)
+        become_builder(pair[1]);
+    fd_close(&pair[1]);
+    b->sock = pair[0];
+    status = b->pid < 0 ? err_errno(e, "fork") : receive(b, &hello, &b->userns, e);
+    if (status == 0 && hello.op != BUILD_HELLO)
+        status = err_set(e, EPROTO, "this program does not start its builder: builder_hook is missing in main");
+    if (status < 0) {
+        builder_stop(b);
+        return status;
+    }
+    b->uid_pool = hello.uid;
+    return 0;
+}
+
+void builder_stop(struct builder *b)
+{
+    fd_close(&b->sock);
+    fd_close(&b->userns);
+    while (b->pid > 0 && waitpid(b->pid, NULL, 0) < 0 && errno == EINTR)
+        ;
+    *b = (struct builder)BUILDER_INIT;
+}
+
+int builder_ask_make(struct builder *b, const struct plan *plan, uint32_t *ret_id, struct err *e)
+{
+    struct build_msg msg = {.op = BUILD_MAKE, .id = b->last_id + 1};
+    autobuf struct buf packed = BUF_INIT;
+    int status = plan_pack(plan, &packed);
+
+    if (status < 0)
+        return err_set(e, -status, "the plan of the sandbox cannot be packed");
+    status = send_request(b, &msg, buf_begin(&packed), packed.len, e);
+    if (status < 0)
+        return status;
+    *ret_id = ++b->last_id;
+    return 0;
+}
+
+int builder_ask_mount(struct builder *b, uint32_t id, const char *source, const char *target, struct err *e)
+{
+    struct build_msg msg = {.op = BUILD_MOUNT, .id = id};
+    autobuf struct buf texts = BUF_INIT;
+
+    if (buf_append(&texts, source, strlen(source) + 1) < 0 || buf_append(&texts, target, strlen(target) + 1) < 0)
+        return err_set(e, E2BIG, "the paths are too long");
+    return send_request(b, &msg, buf_begin(&texts), texts.len, e);
+}
+
+int builder_answer(struct builder *b, struct sandbox *ret, struct err *e)
+{
+    struct build_msg msg = {0};
+    autofd int fd = -1;
+    int status = receive(b, &msg, &fd, e);
+
+    *ret = (struct sandbox)SANDBOX_INIT;
+    ret->id = msg.id;
+    if (status < 0)
+        return status;
+    if (msg.op == BUILD_MADE && fd < 0)
+        return err_set(e, EBADMSG, "the process that makes sandboxes sent no descriptor");
+    ret->pidfd = steal_fd(&fd);
+    ret->pid = msg.pid;
+    ret->namespaces = msg.namespaces;
+    ret->uid = msg.uid;
+    return 0;
+}
+
+int builder_make(struct builder *b, const struct plan *plan, struct sandbox *ret, struct err *e)
+{
+    uint32_t id;
+    int status = builder_ask_make(b, plan, &id, e);
+
+    return status < 0 ? status : builder_answer(b, ret, e);
+}
+
+int builder_mount(struct builder *b, const struct sandbox *s, const char *source, const char *target, struct err *e)
+{
+    struct sandbox none;
+    int status = builder_ask_mount(b, s->id, source, target, e);
+
+    return status < 0 ? status : builder_answer(b, &none, e);
+}
+
+void sandbox_end(struct builder *b, struct sandbox *s)
+{
+    struct build_msg msg = {.op = BUILD_END, .id = s->id};
+
+    if (s->pidfd >= 0)
+        (void)send_request(b, &msg, NULL, 0, NULL); /* fails when the builder is gone, and the sandbox with it */
+    fd_close(&s->pidfd);
+    *s = (struct sandbox)SANDBOX_INIT;
+}

@@ -1,0 +1,88 @@
+/*
+ * The builder: a small process beside the server that makes sandboxes, and the server's end of it. It is the server's
+ * own program, started again inside of the user namespace that it works in (where it is not root): what a process was
+ * started in decides who may join it once it is not dumpable (ptrace(2), "Ptrace access mode checking").
+ *
+ * One SOCK_SEQPACKET socket, one struct build_msg (+ bytes) a packet. When it closes, the builder ends, and with it
+ * every sandbox.
+ */
+#ifndef CELLBLOCK_SANDBOX_BUILD_H
+#define CELLBLOCK_SANDBOX_BUILD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct err;
+struct plan;
+
+#define BUILDER_ARGV0 "cellblock-builder"
+#define BUILD_MSG_MAX (64 * 1024)
+#define BUILD_TEXT_MAX (BUILD_MSG_MAX - sizeof(struct build_msg))
+
+enum build_op {
+    /* to the builder */
+    BUILD_MAKE = 1,  /* id, a packed plan */
+    BUILD_END = 2,   /* id */
+    BUILD_MOUNT = 3, /* id, "source\0target\0": show a directory of the host, read-only, in a running sandbox */
+
+    /* from the builder */
+    BUILD_HELLO = 101,   /* uid: first of the pool of user ids, 0 for none; descriptor: its user namespace, or none */
+    BUILD_MADE = 102,    /* id, pid, namespaces, uid; descriptor: pidfd of the sandbox's first process */
+    BUILD_MOUNTED = 103, /* id */
+    BUILD_FAILED = 104,  /* id (0: the builder itself, which ends), status: errno; text */
+};
+
+struct build_msg {
+    uint32_t op, id;
+    int32_t pid, status;
+    int32_t namespaces; /* to be joined, CLONE_NEW... */
+    uint32_t uid;       /* of the user inside, as seen from outside */
+    uint32_t size;      /* bytes that follow */
+    uint32_t zero;
+};
+
+/* What is needed to join a sandbox and to watch and to end it. Its end ends every process in it. */
+struct sandbox {
+    uint32_t id;
+    int pidfd; /* owned; -1: none */
+    pid_t pid;
+    int namespaces;
+    uint32_t uid;
+};
+
+struct builder {
+    int sock;   /* -1: none */
+    int userns; /* of the builder, to be entered by who joins sandboxes (enter_outer); -1: it is the server's own */
+    pid_t pid;
+    uint32_t uid_pool;
+    uint32_t last_id;
+};
+
+#define BUILDER_INIT {-1, -1, 0, 0, 0}
+#define SANDBOX_INIT {0, -1, 0, 0, 0}
+
+/*
+ * The first thing in main of every program that starts a builder: in the process that is to be the builder it does
+ * not return.
+ */
+void builder_hook(int argc, char **argv);
+
+int builder_start(struct builder *b, struct err *e);
+void builder_stop(struct builder *b); /* ends every sandbox */
+
+/* Ask; the answers come in the order of requests. 0 or -errno. */
+int builder_ask_make(struct builder *b, const struct plan *plan, uint32_t *ret_id, struct err *e);
+int builder_ask_mount(struct builder *b, uint32_t id, const char *source, const char *target, struct err *e);
+
+/* One answer, when the socket is readable (or waits for it). What failed is in e; ret->id says which one. */
+int builder_answer(struct builder *b, struct sandbox *ret, struct err *e);
+
+/* Ask and wait. */
+int builder_make(struct builder *b, const struct plan *plan, struct sandbox *ret, struct err *e);
+int builder_mount(struct builder *b, const struct sandbox *s, const char *source, const char *target, struct err *e);
+
+void sandbox_end(struct builder *b, struct sandbox *s);
+
+#endif

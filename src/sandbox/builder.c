@@ -1,0 +1,323 @@
+#include "sandbox/builder.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/fd.h"
+#include "sandbox/build.h"
+#include "sandbox/init.h"
+#include "sandbox/mount.h"
+#include "sandbox/outer.h"
+#include "sandbox/plan.h"
+
+struct slot {
+    uint32_t id; /* 0: free */
+    pid_t pid;
+    int pidfd, control;
+};
+
+static struct {
+    int sock, host_proc_user;
+    bool privileged;
+    uint32_t uid_pool;
+    struct slot slots[OUTER_SANDBOXES_MAX];
+} builder;
+
+static char packet[BUILD_MSG_MAX];
+
+/* ---- answers ---- */
+
+static void answer(const struct build_msg *msg, const char *text, int fd)
+{
+    char out[sizeof *msg + ERR_TEXT_MAX];
+    struct build_msg head = *msg;
+
+    head.size = (uint32_t)strnlen(text, ERR_TEXT_MAX);
+    memcpy(out, &head, sizeof head);
+    memcpy(out + sizeof head, text, head.size);
+    if (fd_send(builder.sock, out, sizeof head + head.size, &fd, fd >= 0) < 0)
+        exit(0); /* the server is gone */
+}
+
+static void answer_failure(uint32_t id, const struct err *e)
+{
+    struct build_msg msg = {.op = BUILD_FAILED, .id = id, .status = e->code};
+
+    answer(&msg, e->text, -1);
+}
+
+/* ---- making ---- */
+
+static uint32_t owner_of(const struct slot *slot)
+{
+    return builder.uid_pool ? builder.uid_pool + (uint32_t)(slot - builder.slots) : geteuid();
+}
+
+static int write_map(pid_t pid, const char *name, uint32_t id, struct err *e)
+{
+    char path[64], map[64];
+    autofd int fd = -1;
+    int size = snprintf(map, sizeof map, "%d %u 1", SANDBOX_ID, id);
+
+    (void)snprintf(path, sizeof path, "/proc/%d/%s", pid, name);
+    fd = open(path, O_WRONLY | O_CLOEXEC);
+    if (fd < 0 || write(fd, map, (size_t)size) < 0)
+        return err_errno(e, "write %s (%s)", path, map);
+    return 0;
+}
+
+/* Answer its request for maps, then wait until it is ready. */
+static int attend(struct slot *slot, struct err *e)
+{
+    for (;;) {
+        struct init_failure said = {0};
+        ssize_t size = recv(slot->control, &said, sizeof said, 0);
+        uint32_t owner = owner_of(slot);
+
+        if (size < 0 && errno == EINTR)
+            continue;
+        if (size <= 0)
+            return err_set(e, ECHILD, "the first process of the sandbox ended while building it");
+        if (said.kind == INIT_READY)
+            return 0;
+        if (said.kind == INIT_FAILED)
+            return err_set(e, said.code, "%.479s", said.text);
+        if (write_map(slot->pid, "gid_map", owner, e) < 0 || write_map(slot->pid, "uid_map", owner, e) < 0)
+            return -e->code;
+        if (send(slot->control, &said.kind, 1, MSG_NOSIGNAL) != 1)
+            return err_errno(e, "the first process of the sandbox");
+    }
+}
+
+/*
+ * Like fork, into new namespaces. The bare call leaves what libc knows of the thread's id stale, which only matters to
+ * a process that uses threads or raise(3).
+ */
+static pid_t clone_into(int namespaces, int *ret_pidfd)
+{
+    return (pid_t)syscall(SYS_clone, (unsigned long)(namespaces | CLONE_PIDFD | SIGCHLD), NULL, ret_pidfd, NULL, NULL);
+}
+
+static int start_init(struct slot *slot, const struct plan *plan, struct err *e)
+{
+    struct steps_context context = {-1, builder.host_proc_user, owner_of(slot)};
+    int pair[2], status = fd_socketpair(SOCK_SEQPACKET, pair);
+
+    if (status < 0)
+        return err_set(e, -status, "socketpair: %s", strerror(-status));
+    slot->pid = clone_into(plan->namespaces, &slot->pidfd);
+    if (slot->pid == 0) {
+        (void)close(pair[0]);
+        context.control = pair[1];
+        init_run(plan, &context);
+    }
+    fd_close(&pair[1]);
+    slot->control = pair[0];
+    return slot->pid < 0 ? err_errno(e, "clone into namespaces %#x", plan->namespaces) : attend(slot, e);
+}
+
+static void end_slot(struct slot *slot)
+{
+    fd_close(&slot->control);
+    if (slot->pidfd >= 0)
+        (void)syscall(SYS_pidfd_send_signal, slot->pidfd, SIGKILL, NULL, 0);
+    fd_close(&slot->pidfd);
+    if (slot->pid <= 0)
+        slot->id = 0; /* else when it has been reaped: only then is nobody left who has its user id */
+}
+
+static struct slot *find_slot(uint32_t id)
+{
+    for (size_t i = 0; i < OUTER_SANDBOXES_MAX; i++)
+        if (builder.slots[i].id == id && (id == 0 || builder.slots[i].pidfd >= 0))
+            return &builder.slots[i];
+    return NULL;
+}
+
+static void make(const struct build_msg *msg, const char *data, size_t size)
+{
+    struct slot *slot = find_slot(0);
+    struct err e = ERR_INIT;
+    autoplan struct plan plan = PLAN_INIT;
+    struct build_msg made = {.op = BUILD_MADE, .id = msg->id};
+    int status;
+
+    if (!slot) {
+        (void)err_set(&e, EAGAIN, "there are %d sandboxes already", OUTER_SANDBOXES_MAX);
+        answer_failure(msg->id, &e);
+        return;
+    }
+    *slot = (struct slot){msg->id, 0, -1, -1};
+    status = plan_unpack(data, size, &plan);
+    status = status < 0 ? err_set(&e, -status, "a broken plan") : start_init(slot, &plan, &e);
+    if (status < 0) {
+        end_slot(slot);
+        answer_failure(msg->id, &e);
+        return;
+    }
+    made.pid = slot->pid;
+    made.namespaces = plan.namespaces | CLONE_NEWUSER;
+    made.uid = owner_of(slot);
+    answer(&made, "", slot->pidfd);
+}
+
+/* ---- mounting into a running sandbox ---- */
+
+/* Joining a mount namespace changes root and directory of a process, so a short-lived one does it. */
+static int attach_inside(int pidfd, int copy, const char *target, struct err *e)
+{
+    int status = 0;
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        if (setns(pidfd, CLONE_NEWNS) < 0)
+            _exit(errno);
+        _exit(-mount_attach(copy, target, NULL) & 0xff);
+    }
+    if (pid < 0)
+        return err_errno(e, "fork");
+    while (waitpid(pid, &status, 0) < 0)
+        if (errno != EINTR)
+            return err_errno(e, "waitpid");
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+        return err_set(e, WIFEXITED(status) ? WEXITSTATUS(status) : ECHILD, "mount at %s in the sandbox: %s", target,
+                       WIFEXITED(status) ? strerror(WEXITSTATUS(status)) : "ended");
+    return 0;
+}
+
+static void mount_request(const struct build_msg *msg, const char *data, size_t size)
+{
+    const char *source = data, *target = data + strnlen(data, size) + 1;
+    struct build_msg done = {.op = BUILD_MOUNTED, .id = msg->id};
+    struct slot *slot = msg->id ? find_slot(msg->id) : NULL;
+    struct err e = ERR_INIT;
+    autofd int copy = -1;
+
+    if (!slot || target >= data + size || data[size - 1] != 0)
+        (void)err_set(&e, ENOENT, "no such sandbox, or no paths");
+    else
+        copy = mount_copy(source, 0, &e);
+    if (copy >= 0)
+        (void)attach_inside(slot->pidfd, copy, target, &e);
+    if (e.code)
+        answer_failure(msg->id, &e);
+    else
+        answer(&done, "", -1);
+}
+
+/* ---- the loop ---- */
+
+static void handle(void)
+{
+    struct build_msg msg;
+    size_t n_fds = 0;
+    ssize_t size = fd_recv(builder.sock, packet, sizeof packet, NULL, &n_fds);
+    const char *data = packet + sizeof msg;
+
+    if (size == -EINTR || size == -EAGAIN)
+        return;
+    if (size < (ssize_t)sizeof msg)
+        exit(size == 0 ? 0 : 1);
+    memcpy(&msg, packet, sizeof msg);
+    if (msg.size != (size_t)size - sizeof msg || msg.id == 0)
+        exit(1);
+    if (msg.op == BUILD_MAKE) {
+        make(&msg, data, msg.size);
+    } else if (msg.op == BUILD_MOUNT && msg.size > 0) {
+        mount_request(&msg, data, msg.size);
+    } else if (msg.op == BUILD_END) {
+        struct slot *slot = find_slot(msg.id);
+
+        if (slot)
+            end_slot(slot);
+    } else {
+        exit(1);
+    }
+}
+
+static void reap(void)
+{
+    pid_t pid;
+
+    while ((pid = waitpid(-1, NULL, WNOHANG)) > 0) {
+        for (size_t i = 0; i < OUTER_SANDBOXES_MAX; i++) {
+            struct slot *slot = &builder.slots[i];
+
+            if (slot->id == 0 || slot->pid != pid)
+                continue;
+            slot->pid = 0;
+            end_slot(slot);
+        }
+    }
+}
+
+static void on_sigchld(int number)
+{
+    (void)number; /* it only has to end ppoll */
+}
+
+static int prepare(int *ret_userns, struct err *e)
+{
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+    /* Mounting by descriptor asks for a mount namespace that belongs to our user namespace. */
+    if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+        return err_errno(e, "a mount namespace");
+    *ret_userns = -1;
+    if (!builder.privileged && (*ret_userns = open("/proc/self/ns/user", O_RDONLY | O_CLOEXEC)) < 0)
+        return err_errno(e, "open /proc/self/ns/user");
+    builder.host_proc_user = open("/proc/sys/user", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (null >= 0) { /* the server's standard streams are its client's */
+        (void)dup2(null, 0);
+        (void)dup2(null, 1);
+        fd_close(&null);
+    }
+    return 0;
+}
+
+int builder_serve(int sock, bool privileged)
+{
+    struct sigaction action = {.sa_handler = on_sigchld, .sa_flags = SA_NOCLDSTOP};
+    struct build_msg hello = {.op = BUILD_HELLO};
+    struct pollfd wait = {sock, POLLIN, 0};
+    struct err e = ERR_INIT;
+    sigset_t block, none;
+    autofd int userns = -1;
+
+    builder.sock = sock;
+    builder.privileged = privileged;
+    builder.uid_pool = outer_uid_pool();
+    (void)setsid(); /* an interrupt from a terminal is the server's to handle */
+    (void)prctl(PR_SET_NAME, "cellblock-build");
+    if (prepare(&userns, &e) < 0) {
+        answer_failure(0, &e);
+        return 1;
+    }
+    hello.uid = builder.uid_pool;
+    answer(&hello, "", userns);
+    fd_close(&userns);
+    (void)signal(SIGPIPE, SIG_IGN);
+    (void)sigaction(SIGCHLD, &action, NULL);
+    (void)sigemptyset(&none);
+    (void)sigemptyset(&block);
+    (void)sigaddset(&block, SIGCHLD);
+    (void)sigprocmask(SIG_SETMASK, &block, NULL);
+    for (;;) {
+        reap();
+        if (ppoll(&wait, 1, NULL, &none) > 0)
+            handle();
+    }
+}

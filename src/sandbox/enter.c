@@ -1,0 +1,134 @@
+#include "sandbox/enter.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/limits.h"
+#include "sandbox/landlock.h"
+#include "sandbox/plan.h"
+#include "sandbox/seal.h"
+
+#define WRITABLE_MAX 64
+
+/* RLIMIT_NPROC counts by user and user namespace (Linux 5.14), so each sandbox has its own count. */
+const struct enter_limit enter_limits[] = {
+    {RLIMIT_CORE, 0},
+    {RLIMIT_NPROC, 128},
+    {RLIMIT_NOFILE, 1024},
+    {RLIMIT_FSIZE, 1024 * MIB},
+    {RLIMIT_MEMLOCK, 64 * KIB},
+    {RLIMIT_MSGQUEUE, 0},
+    {RLIMIT_NICE, 0},
+    {RLIMIT_RTPRIO, 0},
+    {RLIMIT_SIGPENDING, 1024},
+};
+const size_t enter_n_limits = sizeof enter_limits / sizeof *enter_limits;
+
+int enter_outer(int userns, struct err *e)
+{
+    if (userns < 0)
+        return 0;
+    if (setns(userns, CLONE_NEWUSER) < 0)
+        return err_errno(e, "join the builder's user namespace (one thread is needed)");
+    return 0;
+}
+
+int enter_target(int pidfd, struct err *e)
+{
+    return setns(pidfd, CLONE_NEWPID) < 0 ? err_errno(e, "join the sandbox's PID namespace") : 0;
+}
+
+int enter_untarget(int own_pidns, struct err *e)
+{
+    return setns(own_pidns, CLONE_NEWPID) < 0 ? err_errno(e, "return to the own PID namespace") : 0;
+}
+
+/* Absolute, or the directory is outside: getcwd(2) then says "(unreachable)/..." (CVE-2024-21626). */
+static int enter_directory(const char *path, struct err *e)
+{
+    char where[4096];
+
+    if (chdir(path) < 0)
+        return err_errno(e, "chdir %s", path);
+    if (syscall(SYS_getcwd, where, sizeof where) < 0 || where[0] != '/')
+        return err_set(e, EXDEV, "the directory %s is not in the sandbox", path);
+    return 0;
+}
+
+int enter_join(const struct enter_config *config, struct err *e)
+{
+    /* First of all: kill(0) by the code would reach the zygote's process group, also from another PID namespace. */
+    if (setsid() < 0)
+        return err_errno(e, "setsid");
+    /* Refused in a user namespace that was made without privilege; its groups are then those of the user. */
+    if (syscall(SYS_setgroups, 0, NULL) < 0 && errno != EPERM)
+        return err_errno(e, "setgroups");
+    /* In one call: the user namespace of the sandbox owns none of the others, so each must be joined from outside. */
+    if (setns(config->pidfd, config->namespaces & ~CLONE_NEWPID) < 0)
+        return err_errno(e, "setns %#x", config->namespaces & ~CLONE_NEWPID);
+    if (seal_set_ids(SANDBOX_ID, e) < 0)
+        return -e->code;
+    (void)umask(022);
+    return enter_directory(config->workdir ? config->workdir : SANDBOX_WORKSPACE, e);
+}
+
+/* Never more than there is: raising a hard limit takes a privilege that containers do not have. */
+static int set_limit(const struct enter_limit *limit, struct err *e)
+{
+    struct rlimit now, wanted = {limit->value, limit->value};
+
+    if (getrlimit((__rlimit_resource_t)limit->resource, &now) < 0)
+        return err_errno(e, "getrlimit %d", limit->resource);
+    if (now.rlim_max != RLIM_INFINITY && now.rlim_max < wanted.rlim_max)
+        wanted.rlim_cur = wanted.rlim_max = now.rlim_max;
+    if (setrlimit((__rlimit_resource_t)limit->resource, &wanted) < 0)
+        return err_errno(e, "setrlimit %d", limit->resource);
+    return 0;
+}
+
+static int restrict_files(const struct enter_config *config, struct err *e)
+{
+    const char *paths[WRITABLE_MAX + 4] = {SANDBOX_WORKSPACE, "/tmp", "/dev/shm"};
+    size_t n = 3;
+
+    if (config->n_writable > WRITABLE_MAX)
+        return err_set(e, E2BIG, "more than %d writable mounts", WRITABLE_MAX);
+    for (size_t i = 0; i < config->n_writable; i++)
+        paths[n++] = config->writable[i];
+    return landlock_restrict(paths, n, e);
+}
+
+int enter_seal(const struct enter_config *config, struct err *e)
+{
+    struct sock_fprog program = {(unsigned short)(config->filter_size / sizeof(struct sock_filter)),
+                                 (struct sock_filter *)(uintptr_t)config->filter}; /* NOLINT: the kernel only reads */
+    int status = 0;
+
+    for (size_t i = 0; i < config->n_limits && status == 0; i++)
+        status = set_limit(&config->limits[i], e);
+    if (status == 0)
+        status = seal_privileges(e);
+    if (status < 0)
+        return status;
+    /* After the change of ids, which undoes both. Dumpable: else /proc/self belongs to root, and no exec follows. */
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) < 0)
+        return err_errno(e, "prctl");
+    if (config->landlock && restrict_files(config, e) < 0)
+        return -e->code;
+    if (!config->filter || program.len == 0)
+        return err_set(e, EINVAL, "no system call filter");
+    if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) < 0)
+        return err_errno(e, "seccomp");
+    return 0;
+}

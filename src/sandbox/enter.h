@@ -1,0 +1,55 @@
+/*
+ * Joining a sandbox, in a process that is to run foreign code. After fork, one thread, before any library of the
+ * interpreter runs again: no malloc, no stdio, no locks.
+ *
+ *   the zygote:  enter_outer once; then for each kernel enter_target, fork(3), enter_untarget
+ *   the child:   enter_join (it is then where the code will be), its own descriptors, enter_seal, foreign code
+ */
+#ifndef CELLBLOCK_SANDBOX_ENTER_H
+#define CELLBLOCK_SANDBOX_ENTER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct err;
+
+struct enter_limit {
+    int resource; /* RLIMIT_... */
+    uint64_t value;
+};
+
+struct enter_config {
+    int pidfd;      /* of the sandbox's first process (struct sandbox) */
+    int namespaces; /* struct sandbox's; without CLONE_NEWPID, which the fork has joined */
+    const char *workdir;
+    const struct enter_limit *limits;
+    size_t n_limits;
+    bool landlock;
+    const char *const *writable; /* for Landlock, besides the sandbox's own: directories mounted to be written to */
+    size_t n_writable;
+    const void *filter; /* filter_compile's */
+    size_t filter_size;
+};
+
+/* Become able to join sandboxes: enter the builder's user namespace (struct builder; -1: nothing to do). One thread. */
+int enter_outer(int userns, struct err *e);
+
+/*
+ * The next children are born in the sandbox's PID namespace; back to own_pidns (/proc/self/ns/pid) afterwards. The
+ * caller must reap each child: a zombie here keeps the sandbox from ending.
+ */
+int enter_target(int pidfd, struct err *e);
+int enter_untarget(int own_pidns, struct err *e);
+
+/* A session of its own, the namespaces, the user inside, the directory. Still with capabilities. */
+int enter_join(const struct enter_config *config, struct err *e);
+
+/* No way back: limits, capabilities, Landlock, seccomp. Descriptors are the caller's to close before. */
+int enter_seal(const struct enter_config *config, struct err *e);
+
+/* Limits that every sandbox has. */
+extern const struct enter_limit enter_limits[];
+extern const size_t enter_n_limits;
+
+#endif

@@ -1,0 +1,82 @@
+#include "sandbox/init.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "sandbox/plan.h"
+
+int steps_ask_for_maps(int control, struct err *e)
+{
+    char byte = INIT_MAPS;
+
+    if (send(control, &byte, 1, MSG_NOSIGNAL) != 1)
+        return err_errno(e, "ask for the maps");
+    if (recv(control, &byte, 1, 0) != 1 || byte != INIT_MAPS)
+        return err_set(e, EPERM, "the maps of the user namespace were not written");
+    return 0;
+}
+
+static void on_sigchld(int number)
+{
+    (void)number; /* it only has to end ppoll */
+}
+
+/* Everything the parent had handled: what the builder ignores would stay ignored (SIGCHLD: children become zombies). */
+static void reset_signals(void)
+{
+    struct sigaction action = {.sa_handler = on_sigchld, .sa_flags = SA_NOCLDSTOP};
+    sigset_t block;
+
+    for (int number = 1; number < NSIG; number++)
+        (void)signal(number, SIG_DFL);
+    (void)sigaction(SIGCHLD, &action, NULL);
+    (void)sigemptyset(&block);
+    (void)sigaddset(&block, SIGCHLD);
+    (void)sigprocmask(SIG_SETMASK, &block, NULL);
+}
+
+/* Until the builder closes its end: then the kernel ends everything inside, as with every first process. */
+static _Noreturn void reap_until_closed(int control)
+{
+    struct pollfd wait = {control, POLLIN, 0};
+    sigset_t none;
+    char byte;
+
+    (void)sigemptyset(&none);
+    for (;;) {
+        while (waitpid(-1, NULL, WNOHANG) > 0)
+            ;
+        if (ppoll(&wait, 1, NULL, &none) > 0 && recv(control, &byte, 1, MSG_DONTWAIT) <= 0 && errno != EAGAIN)
+            _exit(0);
+    }
+}
+
+_Noreturn void init_run(const struct plan *plan, const struct steps_context *context)
+{
+    struct err e = ERR_INIT;
+    char ready = INIT_READY;
+
+    reset_signals();
+    (void)prctl(PR_SET_NAME, "cellblock-init");
+    /* A builder that died before this is noticed by the closed socket. */
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || setsid() < 0)
+        (void)err_errno(&e, "prctl");
+    if (e.code || steps_run(plan, context, &e) < 0) {
+        struct init_failure failure = {.kind = INIT_FAILED, .code = e.code};
+
+        (void)snprintf(failure.text, sizeof failure.text, "%.479s", e.text);
+        (void)send(context->control, &failure, sizeof failure, MSG_NOSIGNAL);
+        _exit(1);
+    }
+    if (send(context->control, &ready, 1, MSG_NOSIGNAL) != 1)
+        _exit(1);
+    reap_until_closed(context->control);
+}

@@ -1,0 +1,20 @@
+/* The first process of a sandbox: builds it from inside, then only reaps. User code is never process 1. */
+#ifndef CELLBLOCK_SANDBOX_INIT_H
+#define CELLBLOCK_SANDBOX_INIT_H
+
+#include "sandbox/steps.h"
+
+/* What it says to the builder: one byte, with INIT_FAILED an errno and a text. And the answer to INIT_MAPS. */
+#define INIT_MAPS 'U'
+#define INIT_READY 'R'
+#define INIT_FAILED 'E'
+
+struct init_failure {
+    char kind;
+    int code;
+    char text[480];
+};
+
+_Noreturn void init_run(const struct plan *plan, const struct steps_context *context);
+
+#endif

@@ -1,0 +1,90 @@
+#include "sandbox/outer.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/fd.h"
+
+/* No distribution gives these to anybody: systemd's UIDS-GIDS lists 1879048192 to 2147483647 as unused. */
+#define POOL_FIRST 1879048192u
+#define POOL_ROOM (4 * OUTER_SANDBOXES_MAX)
+
+bool outer_is_privileged(void)
+{
+    struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+    struct __user_cap_data_struct data[2] = {{0, 0, 0}, {0, 0, 0}};
+    static const int needed[] = {CAP_SYS_ADMIN, CAP_SETUID, CAP_SETGID, CAP_SYS_CHROOT, CAP_NET_ADMIN};
+
+    if (syscall(SYS_capget, &header, data) < 0)
+        return false;
+    for (size_t i = 0; i < sizeof needed / sizeof *needed; i++)
+        if (!(data[CAP_TO_INDEX(needed[i])].effective & CAP_TO_MASK(needed[i])))
+            return false;
+    return true;
+}
+
+static int write_text(const char *path, const char *text, struct err *e)
+{
+    autofd int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+    if (fd < 0)
+        return err_errno(e, "open %s", path);
+    if (write(fd, text, strlen(text)) < 0)
+        return err_errno(e, "write %s", path);
+    return 0;
+}
+
+int outer_make(struct err *e)
+{
+    unsigned uid = geteuid(), gid = getegid();
+    char map[64];
+    int status;
+
+    if (outer_is_privileged())
+        return 0;
+    if (unshare(CLONE_NEWUSER) < 0)
+        return err_errno(e, "unshare(CLONE_NEWUSER)");
+    /* Who may write a gid_map without privilege must give up setgroups first (CVE-2014-8989, user_namespaces(7)). */
+    status = write_text("/proc/self/setgroups", "deny", e);
+    (void)snprintf(map, sizeof map, "0 %u 1", gid);
+    if (status == 0)
+        status = write_text("/proc/self/gid_map", map, e);
+    (void)snprintf(map, sizeof map, "0 %u 1", uid);
+    return status < 0 ? status : write_text("/proc/self/uid_map", map, e);
+}
+
+/* A range of a user namespace's map that has room for the pool (user_namespaces(7)): its first id, or 0. */
+static uint32_t room_in(const char *path)
+{
+    FILE *map = fopen(path, "re");
+    unsigned long long inside, outside, count;
+    uint32_t found = 0;
+
+    while (map && fscanf(map, "%llu %llu %llu", &inside, &outside, &count) == 3) {
+        if (inside <= POOL_FIRST && inside + count >= POOL_FIRST + OUTER_SANDBOXES_MAX)
+            found = POOL_FIRST;
+        else if (!found && inside == 0 && count >= POOL_ROOM) /* a container's: below its last ids, which have names */
+            found = (uint32_t)(count - 2 * OUTER_SANDBOXES_MAX);
+    }
+    if (map)
+        (void)fclose(map);
+    return found;
+}
+
+uint32_t outer_uid_pool(void)
+{
+    uint32_t uids, gids;
+
+    if (!outer_is_privileged())
+        return 0;
+    uids = room_in("/proc/self/uid_map");
+    gids = room_in("/proc/self/gid_map");
+    return uids == gids ? uids : 0;
+}

@@ -1,0 +1,27 @@
+/*
+ * One program, or one function, in a sandbox: what a zygote does for a kernel, from a process of its own. For the
+ * probe and for tests; waits for the end.
+ */
+#ifndef CELLBLOCK_SANDBOX_RUN_H
+#define CELLBLOCK_SANDBOX_RUN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "sandbox/enter.h"
+
+struct builder;
+struct err;
+struct sandbox;
+
+struct run_config {
+    struct enter_config enter; /* pidfd and namespaces are filled in */
+    char *const *argv;         /* the program, found inside; NULL: check is called instead */
+    int (*check)(void);        /* returns the exit status; after the seal, so with plain system calls only */
+};
+
+/* 0 and the status of waitpid(2), or -errno when it could not be joined or sealed, or the program not started. */
+int run_inside(const struct builder *b, const struct sandbox *s, const struct run_config *config, int *ret_status,
+               struct err *e);
+
+#endif

@@ -1,0 +1,22 @@
+/* Carrying out a plan, in the first process of a sandbox. */
+#ifndef CELLBLOCK_SANDBOX_STEPS_H
+#define CELLBLOCK_SANDBOX_STEPS_H
+
+#include <sys/types.h>
+
+struct err;
+struct plan;
+
+struct steps_context {
+    int control;        /* to the builder, kept by STEP_SEAL */
+    int host_proc_user; /* /proc/sys/user of the host, for STEP_NESTING; -1: none */
+    unsigned owner;     /* of the writable directories, as seen outside: the user inside */
+};
+
+/* All steps in order; an error text names the step. */
+int steps_run(const struct plan *plan, const struct steps_context *context, struct err *e);
+
+/* Asks the builder to write the maps of the user namespace that was made, and waits (init.c). */
+int steps_ask_for_maps(int control, struct err *e);
+
+#endif
