@@ -18,7 +18,7 @@ bool outer_is_privileged(void);
 /* Enter a new one, unless privileged. One thread only. */
 int outer_make(struct err *e);
 
-/* The first of OUTER_SANDBOXES_MAX user and group ids that sandboxes can have one each, or 0: all have the builder's. */
+/* The first of OUTER_SANDBOXES_MAX user and group ids, one for each sandbox; 0: all have the builder's. */
 uint32_t outer_uid_pool(void);
 
 #endif

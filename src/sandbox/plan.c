@@ -140,7 +140,8 @@ static bool is_plain(const char *path)
 static const char *reserved(const char *target)
 {
     static const char *const below[] = {"/proc", "/dev", "/sys", "/old", "/new", "/run"};
-    static const char *const exact[] = {"/", "/usr", "/etc", "/tmp", "/bin", "/sbin", "/lib", "/lib64", SANDBOX_PACKAGES};
+    static const char *const exact[] = {"/",     "/usr", "/etc",   "/tmp",          "/bin",
+                                        "/sbin", "/lib", "/lib64", SANDBOX_PACKAGES};
 
     for (size_t i = 0; i < sizeof below / sizeof *below; i++)
         if (is_below(target, below[i]))

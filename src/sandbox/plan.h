@@ -80,7 +80,7 @@ struct plan {
 #define autoplan __attribute__((cleanup(plan_fini)))
 #define PLAN_INIT {0, NULL, 0, 0}
 
-/* -EINVAL with a text for the person who configured it: a path that is not absolute, or would hide the sandbox's own. */
+/* -EINVAL with a text for the person who configured it: a path is not absolute, or would hide the sandbox's own. */
 int plan_make(const struct sandbox_config *config, struct plan *ret, struct err *e);
 void plan_fini(struct plan *plan);
 
