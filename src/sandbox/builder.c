@@ -302,6 +302,8 @@ int builder_serve(int sock, bool privileged)
     builder.uid_pool = outer_uid_pool();
     (void)setsid(); /* an interrupt from a terminal is the server's to handle */
     (void)prctl(PR_SET_NAME, "cellblock-build");
+    /* The socket tells that the server is gone, unless a fork of the server still holds the other end. */
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (prepare(&userns, &e) < 0) {
         answer_failure(0, &e);
         return 1;

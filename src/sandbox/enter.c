@@ -68,7 +68,10 @@ static int enter_directory(const char *path, struct err *e)
 
 int enter_join(const struct enter_config *config, struct err *e)
 {
-    /* First of all: kill(0) by the code would reach the zygote's process group, also from another PID namespace. */
+    /* Whatever of an earlier kernel still runs in there sees this process from now on: it must not look into it. */
+    if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+        return err_errno(e, "PR_SET_DUMPABLE");
+    /* Before joining: kill(0) by the code would reach the zygote's process group, also from another PID namespace. */
     if (setsid() < 0)
         return err_errno(e, "setsid");
     /* Refused in a user namespace that was made without privilege; its groups are then those of the user. */
@@ -121,11 +124,14 @@ int enter_seal(const struct enter_config *config, struct err *e)
         status = seal_privileges(e);
     if (status < 0)
         return status;
-    /* After the change of ids, which undoes both. Dumpable: else /proc/self belongs to root, and no exec follows. */
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) < 0)
-        return err_errno(e, "prctl");
+    /* After the change of ids, which undoes it. */
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
+        return err_errno(e, "PR_SET_PDEATHSIG");
     if (config->landlock && restrict_files(config, e) < 0)
         return -e->code;
+    /* Nothing of outside is left in it. Else /proc/self would be root's, and no exec follows that changes it back. */
+    if (prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) < 0)
+        return err_errno(e, "PR_SET_DUMPABLE");
     if (!config->filter || program.len == 0)
         return err_set(e, EINVAL, "no system call filter");
     if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) < 0)

@@ -141,10 +141,11 @@ int mount_bind(const char *source, const char *target, unsigned flags, struct er
         fd = mount_copy(source, flags, e);
         if (fd >= 0)
             return mount_attach(fd, target, e);
-        if (fd != -ENOSYS)
+        /* EPERM: filters of containers that are older than these calls; a real one comes back from the old call. */
+        if (fd != -ENOSYS && fd != -EPERM)
             return steal_fd(&fd);
+        old = fd == -ENOSYS;
         fd = -1;
-        old = true;
     }
     return bind_by_old_call(source, target, flags, e);
 }

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -51,6 +52,8 @@ static _Noreturn void become_launcher(const struct builder *b, const struct run_
     int status = 0;
     pid_t pid;
 
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    (void)close(b->sock); /* or the builder would not see that its server has ended */
     if (enter_outer(b->userns, &e) < 0 || enter_target(config->enter.pidfd, &e) < 0)
         report(errors, &e);
     pid = fork();
