@@ -203,8 +203,8 @@ static int take_word(const char *arg, struct options *to, struct err *e)
         return err_set(e, EINVAL, "cellblock doctor takes no argument, not `%.60s`", arg);
     if (to->command == COMMAND_RUN)
         return err_set(e, EINVAL, "`%.60s` is one argument too many: cellblock run takes one FILE or -c CODE", arg);
-    return err_set(e, EINVAL, "`%.60s` is no command of cellblock; commands are stdio, run and doctor, see cellblock --help",
-                   arg);
+    return err_set(e, EINVAL,
+                   "`%.60s` is no command of cellblock; commands are stdio, run and doctor, see cellblock --help", arg);
 }
 
 static int check(const struct options *o, struct err *e)

@@ -40,11 +40,11 @@ static int add_rule(scmp_filter_ctx context, const struct syscall_rule *rule, st
         const struct rule_argument *a = &rule->arguments[i];
 
         if (a->test == RULE_EQUAL)
-            tests[n++] = SCMP_CMP64(a->index, SCMP_CMP_EQ, a->value);
+            tests[n++] = (struct scmp_arg_cmp){a->index, SCMP_CMP_EQ, a->value, 0};
         else if (a->test == RULE_ABOVE)
-            tests[n++] = SCMP_CMP64(a->index, SCMP_CMP_GT, a->value);
+            tests[n++] = (struct scmp_arg_cmp){a->index, SCMP_CMP_GT, a->value, 0};
         else if (a->test == RULE_BITS)
-            tests[n++] = SCMP_CMP64(a->index, SCMP_CMP_MASKED_EQ, a->mask, a->value);
+            tests[n++] = (struct scmp_arg_cmp){a->index, SCMP_CMP_MASKED_EQ, a->mask, a->value};
     }
     status = seccomp_rule_add_array(context, action, number, n, tests);
     return status < 0 ? err_set(e, -status, "system call filter: %s: %s", rule->name, strerror(-status)) : 0;
