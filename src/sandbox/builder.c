@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/fd.h"
 #include "sandbox/build.h"
@@ -22,6 +23,8 @@
 #include "sandbox/mount.h"
 #include "sandbox/outer.h"
 #include "sandbox/plan.h"
+
+#define END_MS 1000
 
 struct slot {
     uint32_t id; /* 0: free */
@@ -220,6 +223,23 @@ static void mount_request(const struct build_msg *msg, const char *data, size_t 
 
 /* ---- the loop ---- */
 
+/* The server is gone: whoever waits for the builder finds no sandbox left, unless one cannot be ended in time. */
+static _Noreturn void end_all(void)
+{
+    int64_t until = clock_ms() + END_MS;
+    pid_t pid = 0;
+
+    for (size_t i = 0; i < OUTER_SANDBOXES_MAX; i++)
+        if (builder.slots[i].id != 0)
+            end_slot(&builder.slots[i]);
+    while (pid >= 0 && clock_ms() < until) {
+        pid = waitpid(-1, NULL, WNOHANG);
+        if (pid == 0)
+            (void)poll(NULL, 0, 1);
+    }
+    exit(0);
+}
+
 static void handle(void)
 {
     struct build_msg msg;
@@ -229,8 +249,10 @@ static void handle(void)
 
     if (size == -EINTR || size == -EAGAIN)
         return;
+    if (size == 0)
+        end_all();
     if (size < (ssize_t)sizeof msg)
-        exit(size == 0 ? 0 : 1);
+        exit(1);
     memcpy(&msg, packet, sizeof msg);
     if (msg.size != (size_t)size - sizeof msg || msg.id == 0)
         exit(1);
