@@ -76,7 +76,8 @@ void options_help(FILE *out)
                   "For an MCP client's configuration:\n"
                   "  {\"mcpServers\": {\"python\": {\"command\": \"cellblock\", \"args\": [\"stdio\", \"--local\"]}}}\n"
                   "\n"
-                  "Exit status: 0 well, 1 the code failed (run) or no sandbox (doctor), 2 wrong usage, 3 nothing could be started.\n");
+                  "Exit status: 0 well, 1 the code failed (run) or no sandbox (doctor), 2 wrong usage,\n"
+                  "3 nothing could be started.\n");
 }
 
 /* ---- parsing ---- */
