@@ -101,13 +101,6 @@ static struct zygote *best(const struct pool *pool)
     return can_fork(pool->warm) ? pool->warm : can_fork(pool->bare) ? pool->bare : NULL;
 }
 
-const struct interpreter *pool_interpreter(const struct pool *pool)
-{
-    struct zygote *z = best(pool);
-
-    return z ? zygote_interpreter(z) : NULL;
-}
-
 /* ---- spare kernels ---- */
 
 static void spare_gone(void *data);

@@ -11,7 +11,6 @@
 #include <uv.h>
 
 struct err;
-struct interpreter;
 struct kernel;
 struct pool;
 
@@ -39,9 +38,6 @@ struct pool_wait; /* somebody who waits for a kernel */
 typedef void (*pool_cb)(void *data, struct kernel *k, const char *text);
 struct pool_wait *pool_take(struct pool *pool, pool_cb done, void *data);
 void pool_forget(struct pool_wait *wait); /* done will not be called */
-
-/* The interpreter that kernels come from, NULL while none has started. */
-const struct interpreter *pool_interpreter(const struct pool *pool);
 
 /* Packages changed: sessions from now on come from new interpreters; a .venv that was made is used. */
 void pool_renew(struct pool *pool);

@@ -26,11 +26,6 @@ const char *session_id(const struct session *s)
     return s->id;
 }
 
-struct sessions *session_owner(const struct session *s)
-{
-    return s->all;
-}
-
 /* ---- the kernel ---- */
 
 static void on_frame(void *data, const struct wire_frame *frame)

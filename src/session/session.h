@@ -47,7 +47,6 @@ int session_new(struct sessions *all, struct session **ret, struct err *e);
 struct session *session_find(struct sessions *all, const char *id); /* NULL: unknown or ended */
 bool session_ended(const struct sessions *all, const char *id);     /* was there once */
 const char *session_id(const struct session *s);
-struct sessions *session_owner(const struct session *s);
 void session_close(struct session *s);
 
 /* A file of the session: path below the workspace, or below ".cellblock/" for the session's scratch files. */
