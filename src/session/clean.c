@@ -17,29 +17,68 @@ void clean_init(struct clean *c)
 void clean_fini(struct clean *c)
 {
     buf_fini(&c->line);
+    buf_fini(&c->escape);
 }
 
-/* The state after byte b of an escape sequence (ECMA-48: CSI, OSC/DCS/APC/PM strings, two-byte ones). */
-static unsigned char escape_next(struct clean *c, unsigned char b)
+/* What byte b of an escape sequence leads to, or -1: it cannot be part of one (ECMA-48: CSI, OSC/DCS/APC/PM strings,
+ * two-byte ones). A control character is none of a string either, though ECMA-48 allows some: a string that was
+ * forgotten to be ended would hide the lines after it. */
+static int escape_next(unsigned char in, unsigned char b)
 {
-    if (++c->escape_size > ESCAPE_MAX)
-        return IN_TEXT;
-    switch (c->in) {
+    switch (in) {
     case IN_ESC:
         if (b == '[')
             return IN_CSI;
         if (b == ']' || b == 'P' || b == '_' || b == '^' || b == 'X')
             return IN_STRING;
-        return b >= 0x20 && b <= 0x2f ? IN_CHARSET : IN_TEXT;
+        if (b >= 0x20 && b <= 0x2f)
+            return IN_CHARSET;
+        return b >= 0x30 && b <= 0x7e ? IN_TEXT : -1;
     case IN_CSI:
-        return b >= 0x40 && b <= 0x7e ? IN_TEXT : b < 0x20 ? IN_TEXT : IN_CSI;
+        return b >= 0x40 && b <= 0x7e ? IN_TEXT : b >= 0x20 && b <= 0x3f ? IN_CSI : -1;
     case IN_STRING:
-        return b == 0x07 ? IN_TEXT : b == 0x1b ? IN_STRING_ESC : IN_STRING;
+        return b == 0x07 ? IN_TEXT : b == 0x1b ? IN_STRING_ESC : b >= 0x20 ? IN_STRING : -1;
     case IN_STRING_ESC:
-        return b == '\\' ? IN_TEXT : IN_STRING;
+        return b == '\\' ? IN_TEXT : -1;
     default: /* IN_CHARSET */
-        return b >= 0x30 && b <= 0x7e ? IN_TEXT : IN_CHARSET;
+        return b >= 0x30 && b <= 0x7e ? IN_TEXT : b >= 0x20 && b <= 0x2f ? IN_CHARSET : -1;
     }
+}
+
+static int add_text(struct clean *c, const char *text, size_t size)
+{
+    if (size && c->returned)
+        buf_clear(&c->line);
+    if (size)
+        c->returned = false;
+    return buf_append(&c->line, text, size);
+}
+
+/* It was no escape sequence: its bytes are text after all, less the ESC itself. */
+static int escape_abort(struct clean *c)
+{
+    int r = add_text(c, buf_begin(&c->escape), c->escape.len);
+
+    buf_clear(&c->escape);
+    c->in = c->in == IN_STRING_ESC ? IN_ESC : IN_TEXT; /* the second ESC may begin one */
+    return r;
+}
+
+/* Take byte b of an escape sequence. false: it was none, and b is still to be taken as text. */
+static bool take_escape(struct clean *c, unsigned char b, int *r)
+{
+    int next = c->escape.len >= ESCAPE_MAX ? -1 : escape_next(c->in, b);
+
+    if (next < 0) {
+        *r = escape_abort(c);
+        return false;
+    }
+    c->in = (unsigned char)next;
+    if (next == IN_TEXT)
+        buf_clear(&c->escape);
+    else if (next != IN_STRING_ESC)
+        *r = buf_append(&c->escape, (const char *)&b, 1);
+    return true;
 }
 
 static void backspace(struct clean *c)
@@ -78,7 +117,6 @@ static int take_control(struct clean *c, unsigned char b, struct buf *out)
         return 0;
     case 0x1b:
         c->in = IN_ESC;
-        c->escape_size = 0;
         return 0;
     default:
         return buf_append(&c->line, (const char *)&b, 1);
@@ -93,8 +131,7 @@ int clean_feed(struct clean *c, const char *text, size_t size, struct buf *out)
         size_t n;
 
         if (c->in != IN_TEXT) {
-            c->in = escape_next(c, (unsigned char)*text);
-            n = 1;
+            n = take_escape(c, (unsigned char)*text, &r) ? 1 : 0;
         } else if ((n = plain_run(text, size)) > 0) {
             if (c->returned)
                 buf_clear(&c->line);
@@ -118,8 +155,11 @@ int clean_feed(struct clean *c, const char *text, size_t size, struct buf *out)
 
 int clean_flush(struct clean *c, struct buf *out)
 {
-    int r = c->line.len ? buf_append(out, buf_begin(&c->line), c->line.len) : 0;
+    int r = c->in != IN_TEXT ? escape_abort(c) : 0;
 
+    if (r == 0 && c->line.len)
+        r = buf_append(out, buf_begin(&c->line), c->line.len);
+    c->in = IN_TEXT;
     buf_clear(&c->line);
     return r;
 }

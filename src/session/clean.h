@@ -1,6 +1,7 @@
 /*
  * From what a terminal would be sent to what a person would then read: a line that is rewritten after a carriage
- * return or backspace (progress bars) keeps its last state, colours and other escape sequences (ECMA-48) are dropped.
+ * return or backspace (progress bars) keeps its last state; colours and other escape sequences (ECMA-48) are dropped,
+ * but what only began like one and does not end stays as text.
  */
 #ifndef CELLBLOCK_SESSION_CLEAN_H
 #define CELLBLOCK_SESSION_CLEAN_H
@@ -14,7 +15,7 @@ struct clean {
     struct buf line;  /* the last line, while it may still change */
     bool returned;    /* a carriage return came: the next character starts the line again */
     unsigned char in; /* inside an escape sequence: see clean.c */
-    unsigned escape_size;
+    struct buf escape; /* its bytes so far */
 };
 
 void clean_init(struct clean *c);
