@@ -40,7 +40,7 @@ int fd_write_all(int fd, const void *data, size_t size);
  */
 int fd_memfile(const char *name, const void *data, size_t size);
 
-#define FD_PASS_MAX 4
+#define FD_PASS_MAX 8
 
 /* One message with up to FD_PASS_MAX descriptors (unix(7), SCM_RIGHTS), MSG_NOSIGNAL. 0 or -errno. */
 int fd_send(int sock, const void *data, size_t size, const int *fds, size_t n_fds);

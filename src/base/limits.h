@@ -39,6 +39,16 @@
 #define LIMIT_RESULT_IMAGES (720 * KIB) /* all inline images of one result together; the rest are linked */
 #define LIMIT_FILES_LISTED 20           /* new and changed files linked in one result */
 
+/* Isolated sessions: each, and settable (src/cli/isolation_options.c). */
+#define LIMIT_BOX_MEMORY (1024 * MIB)
+#define LIMIT_BOX_WORKSPACE (1024 * MIB)
+#define LIMIT_BOX_TMP (256 * MIB)       /* of /tmp and of /dev/shm */
+#define LIMIT_BOX_INODES 65536
+#define LIMIT_BOX_FILE (1024 * MIB)
+#define LIMIT_BOX_PROCESSES 128         /* threads count too */
+#define LIMIT_BOX_OPEN_FILES 1024
+#define LIMIT_BOXES_READY 2             /* sandboxes kept ready, each about a tenth of a megabyte */
+
 /* Kernels. */
 #define LIMIT_FRAME (16 * MIB)          /* one frame from or to a kernel */
 #define LIMIT_FRAME_FIELDS 256

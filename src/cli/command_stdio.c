@@ -67,11 +67,6 @@ int command_stdio(const struct options *options)
     struct server_config config = {.timeout_ms = options->timeout_ms, .max_timeout_ms = options->max_timeout_ms};
     struct err e = ERR_INIT;
 
-    if (!options->local) {
-        (void)fprintf(stderr, "cellblock: isolated mode is not available yet. Start `cellblock stdio --local` to run "
-                              "code on this machine, with your rights and your files.\n");
-        return EXIT_USAGE;
-    }
     if (uv_loop_init(&serving.loop) < 0)
         return EXIT_NOT_STARTED;
     if (command_sessions(options, &serving.loop, 0, &serving.sessions, &e) < 0) {
@@ -79,6 +74,7 @@ int command_stdio(const struct options *options)
         return EXIT_NOT_STARTED;
     }
     config.sessions = serving.sessions;
+    config.loop = &serving.loop;
     serving.server = server_new(&config);
     watch_signal(&serving, &serving.on_term, SIGTERM);
     watch_signal(&serving, &serving.on_int, SIGINT);

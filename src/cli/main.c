@@ -12,6 +12,7 @@
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "sandbox/build.h"
+#include "session/isolation.h"
 #include "session/session.h"
 
 /* A name with a slash is relative to where the person is, not to --workdir. */
@@ -29,6 +30,7 @@ int command_sessions(const struct options *options, uv_loop_t *loop, int no_warm
 {
     autofree char *workdir = realpath(options->workdir && *options->workdir ? options->workdir : ".", NULL);
     autofree char *python = options->python && *options->python ? absolute(options->python) : NULL;
+    static struct isolation isolation; /* outlives the sessions */
     struct sessions_config config = {
         .loop = loop,
         .workdir = workdir,
@@ -37,10 +39,13 @@ int command_sessions(const struct options *options, uv_loop_t *loop, int no_warm
         .max_sessions = (size_t)options->max_sessions,
         .idle_ms = options->session_idle_ms,
         .no_warm = no_warm,
+        .isolation = options->local ? NULL : &isolation,
     };
 
     if (!workdir)
         return err_errno(e, "cannot use %s as the working directory", options->workdir ? options->workdir : ".");
+    if (!options->local && options_isolation(options, &isolation, e) < 0)
+        return -e->code;
     return sessions_new(&config, ret, e);
 }
 
@@ -52,19 +57,9 @@ static void open_standard_descriptors(void)
             exit(EXIT_NOT_STARTED);
 }
 
-int main(int argc, char **argv)
+static int run_command(const struct options *options)
 {
-    struct options options = {0};
-    struct err e = ERR_INIT;
-
-    builder_hook(argc, argv); /* in the process that makes sandboxes it does not return */
-    open_standard_descriptors();
-    (void)signal(SIGPIPE, SIG_IGN);
-    if (options_parse(argc, argv, &options, &e) < 0) {
-        (void)fprintf(stderr, "cellblock: %s\n", e.text);
-        return EXIT_USAGE;
-    }
-    switch (options.command) {
+    switch (options->command) {
     case COMMAND_HELP:
         options_help(stdout);
         return 0;
@@ -73,9 +68,30 @@ int main(int argc, char **argv)
         return 0;
     case COMMAND_DOCTOR:
         return command_doctor();
+    case COMMAND_SESSIONS:
+        return command_list_sessions();
+    case COMMAND_CP:
+        return command_cp(options);
     case COMMAND_RUN:
-        return command_run(&options);
+        return command_run(options);
     default:
-        return command_stdio(&options);
+        return command_stdio(options);
     }
+}
+
+int main(int argc, char **argv)
+{
+    struct options options = {0};
+    struct err e = ERR_INIT;
+    int status = EXIT_USAGE;
+
+    builder_hook(argc, argv); /* in the process that makes sandboxes it does not return */
+    open_standard_descriptors();
+    (void)signal(SIGPIPE, SIG_IGN);
+    if (options_parse(argc, argv, &options, &e) < 0)
+        (void)fprintf(stderr, "cellblock: %s\n", e.text);
+    else
+        status = run_command(&options);
+    options_fini(&options);
+    return status;
 }

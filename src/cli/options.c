@@ -1,7 +1,6 @@
 #include "cli/options.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,75 +8,130 @@
 #include "base/err.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "cli/values.h"
 
-enum kind { FLAG, TEXT, SECONDS, COUNT };
+#define GIB (1024 * MIB)
+#define TIB (1024 * GIB)
+#define YEAR_SECONDS (366 * 24 * 3600)
+
+enum kind { FLAG, TEXT, SECONDS, NUMBER, SIZE, LIST };
+enum group { GENERAL, ISOLATED, RUN, GROUP_MAX };
 
 struct option {
     const char *name, *value, *variable, *help;
+    enum group group;
     enum kind kind;
-    size_t at; /* offset in struct options */
-    bool run_only;
+    size_t at;                      /* offset in struct options */
+    uint64_t least, most, standard; /* NUMBER, SIZE; standard 0: the help has to tell */
 };
 
 #define AT(field) offsetof(struct options, field)
+#define LIMIT(field) offsetof(struct options, isolation.limits.field)
 
 static const struct option options[] = {
-    {"local", NULL, "CELLBLOCK_LOCAL", "run code on this machine, with your rights, your files and your .venv", FLAG,
-     AT(local), false},
-    {"python", "PATH", "CELLBLOCK_PYTHON", "interpreter, CPython 3.9 or later (default: .venv's, else python3)", TEXT,
-     AT(python), false},
-    {"workdir", "DIR", "CELLBLOCK_WORKDIR", "working directory of the code (default: the current one)", TEXT,
-     AT(workdir), false},
-    {"preload", "NAMES", "CELLBLOCK_PRELOAD",
-     "modules that every session has imported (default: numpy, pandas and the like; '' for none)", TEXT, AT(preload),
-     false},
-    {"timeout", "SECONDS", "CELLBLOCK_TIMEOUT", "for calls that name none (default: 30)", SECONDS, AT(timeout_ms),
-     false},
-    {"max-timeout", "SECONDS", "CELLBLOCK_MAX_TIMEOUT", "the longest that a call may ask for (default: 600)", SECONDS,
-     AT(max_timeout_ms), false},
-    {"max-sessions", "N", "CELLBLOCK_MAX_SESSIONS", "sessions alive at once (default: 256)", COUNT, AT(max_sessions),
-     false},
-    {"session-idle", "SECONDS", "CELLBLOCK_SESSION_IDLE", "an unused session ends after this (default: 1800)", SECONDS,
-     AT(session_idle_ms), false},
-    {"log-level", "LEVEL", "CELLBLOCK_LOG_LEVEL", "error, warn, info or debug, on stderr (default: warn)", TEXT,
-     AT(log_level), false},
-    {"figures", "DIR", NULL, "keep the figures of `run` there", TEXT, AT(figures), true},
+    {"--local", NULL, "CELLBLOCK_LOCAL", "run code on this machine, with your rights, your files and your .venv",
+     GENERAL, FLAG, AT(local), 0, 0, 0},
+    {"--python", "PATH", "CELLBLOCK_PYTHON", "interpreter, CPython 3.9 or later (default: .venv's, else python3)",
+     GENERAL, TEXT, AT(python), 0, 0, 0},
+    {"--workdir", "DIR", "CELLBLOCK_WORKDIR", "working directory of the code (default: the current one)", GENERAL, TEXT,
+     AT(workdir), 0, 0, 0},
+    {"--preload", "NAMES", "CELLBLOCK_PRELOAD",
+     "modules that every session has imported (default: numpy, pandas and the like; '' for none)", GENERAL, TEXT,
+     AT(preload), 0, 0, 0},
+    {"--timeout", "SECONDS", "CELLBLOCK_TIMEOUT", "for calls that name none (default: 30)", GENERAL, SECONDS,
+     AT(timeout_ms), 0, 0, 0},
+    {"--max-timeout", "SECONDS", "CELLBLOCK_MAX_TIMEOUT", "the longest that a call may ask for (default: 600)", GENERAL,
+     SECONDS, AT(max_timeout_ms), 0, 0, 0},
+    {"--max-sessions", "N", "CELLBLOCK_MAX_SESSIONS", "sessions alive at once", GENERAL, NUMBER, AT(max_sessions), 1,
+     100000, LIMIT_SESSIONS},
+    {"--session-idle", "SECONDS", "CELLBLOCK_SESSION_IDLE", "an unused session ends after this (default: 1800)",
+     GENERAL, SECONDS, AT(session_idle_ms), 0, 0, 0},
+    {"--log-level", "LEVEL", "CELLBLOCK_LOG_LEVEL", "error, warn, info or debug, on stderr (default: warn)", GENERAL,
+     TEXT, AT(log_level), 0, 0, 0},
+    {"--mount", "HOST:GUEST[:rw]", "CELLBLOCK_MOUNT",
+     "share a file or directory, read-only without :rw; repeatable (in the variable: one a line)", ISOLATED, LIST,
+     AT(isolation.mount), 0, 0, 0},
+    {"--env", "NAME[=VALUE]", "CELLBLOCK_ENV",
+     "set a variable, or hand on the server's; repeatable (in the variable: one a line)", ISOLATED, LIST,
+     AT(isolation.env), 0, 0, 0},
+    {"--network", NULL, "CELLBLOCK_NETWORK",
+     "the host's network, its loopback and local services included (default: none)", ISOLATED, FLAG,
+     AT(isolation.network), 0, 0, 0},
+    {"--memory", "SIZE", "CELLBLOCK_MEMORY", "memory of a session, its files included", ISOLATED, SIZE,
+     LIMIT(memory_bytes), 64 * MIB, 16 * TIB, LIMIT_BOX_MEMORY},
+    {"--workspace-size", "SIZE", "CELLBLOCK_WORKSPACE_SIZE", "files in a session's working directory", ISOLATED, SIZE,
+     LIMIT(workspace_bytes), MIB, 16 * TIB, LIMIT_BOX_WORKSPACE},
+    {"--tmp-size", "SIZE", "CELLBLOCK_TMP_SIZE", "files in /tmp and in /dev/shm, each", ISOLATED, SIZE,
+     LIMIT(tmp_bytes), MIB, 16 * TIB, LIMIT_BOX_TMP},
+    {"--max-file-size", "SIZE", "CELLBLOCK_MAX_FILE_SIZE", "one file", ISOLATED, SIZE, LIMIT(file_bytes), 64 * KIB,
+     16 * TIB, LIMIT_BOX_FILE},
+    {"--processes", "N", "CELLBLOCK_PROCESSES", "processes and threads of a session", ISOLATED, NUMBER,
+     LIMIT(processes), 4, 65536, LIMIT_BOX_PROCESSES},
+    {"--open-files", "N", "CELLBLOCK_OPEN_FILES", "open files of one process", ISOLATED, NUMBER, LIMIT(open_files), 32,
+     1048576, LIMIT_BOX_OPEN_FILES},
+    {"--cpu-time", "SECONDS", "CELLBLOCK_CPU_TIME", "processor time of one process (default: no limit)", ISOLATED,
+     NUMBER, LIMIT(cpu_seconds), 1, YEAR_SECONDS, 0},
+    {"--require-isolation", "LEVEL", "CELLBLOCK_REQUIRE_ISOLATION",
+     "do not start below full, no-proc, landlock or any (default: any); see cellblock doctor", ISOLATED, TEXT,
+     AT(isolation.level), 0, 0, 0},
+    {"--figures", "DIR", NULL, "keep the figures of the code there", RUN, TEXT, AT(figures), 0, 0, 0},
 };
 
 #define N_OPTIONS (sizeof options / sizeof *options)
 
 /* ---- help ---- */
 
+static void help_option(FILE *out, const struct option *o)
+{
+    char left[48], standard[VALUE_SIZE_TEXT];
+
+    (void)snprintf(left, sizeof left, "%s%s%s", o->name, o->value ? " " : "", o->value ? o->value : "");
+    (void)fprintf(out, "  %-25s %s", left, o->help);
+    if (o->standard && o->kind == SIZE) {
+        value_size_text(standard, o->standard);
+        (void)fprintf(out, " (default: %s)", standard);
+    } else if (o->standard) {
+        (void)fprintf(out, " (default: %llu)", (unsigned long long)o->standard);
+    }
+    (void)fprintf(out, "\n");
+    if (o->variable)
+        (void)fprintf(out, "  %-25s %s\n", "", o->variable);
+}
+
 void options_help(FILE *out)
 {
+    static const char *const titles[GROUP_MAX] = {
+        "Options, each also as an environment variable",
+        "For isolated sessions. Sizes: 512m, 2g, bytes",
+        "For `cellblock run`",
+    };
+
     (void)fprintf(out,
                   "cellblock %s: Python for people and agents, as an MCP server\n"
                   "\n"
                   "Usage:\n"
-                  "  cellblock stdio --local [OPTIONS]   serve MCP on stdin and stdout (the default command)\n"
+                  "  cellblock stdio [OPTIONS]           serve MCP on stdin and stdout (the default command)\n"
                   "  cellblock run [OPTIONS] FILE        run a file the way the server would\n"
                   "  cellblock run [OPTIONS] -c CODE     run code\n"
+                  "  cellblock sessions                  list the sessions of your running servers\n"
+                  "  cellblock cp [-r] SESSION:PATH DEST copy files out of a session; DEST - is stdout\n"
+                  "  cellblock cp [-r] SRC SESSION:PATH  copy files into it; -r: whole directories\n"
                   "  cellblock doctor                    tell how well this machine can isolate code, and what to do\n"
-                  "  cellblock --help | --version\n"
-                  "\n"
-                  "Options, each also as an environment variable:\n",
+                  "  cellblock --help | --version\n",
                   CELLBLOCK_VERSION);
-    for (size_t i = 0; i < N_OPTIONS; i++) {
-        const struct option *o = &options[i];
-        char left[48];
-
-        (void)snprintf(left, sizeof left, "--%s%s%s", o->name, o->value ? " " : "", o->value ? o->value : "");
-        (void)fprintf(out, "  %-24s %s\n", left, o->help);
-        if (o->variable)
-            (void)fprintf(out, "  %-24s %s\n", "", o->variable);
+    for (int group = 0; group < GROUP_MAX; group++) {
+        (void)fprintf(out, "\n%s:\n", titles[group]);
+        for (size_t i = 0; i < N_OPTIONS; i++)
+            if (options[i].group == (enum group)group)
+                help_option(out, &options[i]);
     }
-    (void)fprintf(out,
-                  "\n"
-                  "For an MCP client's configuration:\n"
-                  "  {\"mcpServers\": {\"python\": {\"command\": \"cellblock\", \"args\": [\"stdio\", \"--local\"]}}}\n"
-                  "\n"
-                  "Exit status: 0 well, 1 the code failed (run) or no sandbox (doctor), 2 wrong usage,\n"
-                  "3 nothing could be started.\n");
+    (void)fprintf(
+        out, "\n"
+             "For an MCP client's configuration:\n"
+             "  {\"mcpServers\": {\"python\": {\"command\": \"cellblock\", \"args\": [\"stdio\", \"--local\"]}}}\n"
+             "\n"
+             "Exit status: 0 well, 1 the code (run) or the copy (cp) failed or no sandbox (doctor), 2 wrong usage,\n"
+             "3 nothing could be started.\n");
 }
 
 /* ---- parsing ---- */
@@ -85,22 +139,25 @@ void options_help(FILE *out)
 static int set(struct options *to, const struct option *o, const char *name, const char *value, struct err *e)
 {
     void *at = (char *)to + o->at;
-    char *end = NULL;
-    double number;
+    bool by_variable = name == o->variable;
+    int r = 0;
 
-    if (o->kind == TEXT) {
+    if (o->kind == TEXT)
         *(const char **)at = value;
-        return 0;
-    }
-    if (o->kind == FLAG) {
-        *(bool *)at = strcmp(value, "0") != 0 && strcmp(value, "false") != 0 && strcmp(value, "no") != 0 && *value;
-        return 0;
-    }
-    number = strtod(value, &end);
-    if (end == value || *end || !isfinite(number) || number <= 0 || number > 1e9)
-        return err_set(e, EINVAL, "%s takes a number above 0, not '%.60s'", name, value);
-    *(int64_t *)at = o->kind == SECONDS ? (int64_t)ceil(number * 1000) : (int64_t)number;
-    return 0;
+    else if (o->kind == FLAG)
+        r = value_flag(name, value, at, e);
+    else if (o->kind == SECONDS)
+        r = value_milliseconds(name, value, at, e);
+    else if (o->kind == NUMBER)
+        r = value_number(name, value, o->least, o->most, at, e);
+    else if (o->kind == SIZE)
+        r = value_size(name, value, o->least, o->most, at, e);
+    else
+        r = option_list_add(at, name, value, by_variable, e);
+    /* A flag that is switched off asks for nothing. */
+    if (r == 0 && o->group == ISOLATED && !to->isolation.given && (o->kind != FLAG || *(bool *)at))
+        to->isolation.given = name;
+    return r;
 }
 
 static int from_environment(struct options *to, struct err *e)
@@ -109,7 +166,8 @@ static int from_environment(struct options *to, struct err *e)
         const char *value = options[i].variable ? getenv(options[i].variable) : NULL;
         int r;
 
-        if (!value || (!*value && options[i].kind != TEXT))
+        /* "" is a value where it means something: no modules to preload. */
+        if (!value || (!*value && (options[i].kind != TEXT || options[i].group == ISOLATED)))
             continue;
         r = set(to, &options[i], options[i].variable, value, e);
         if (r < 0)
@@ -151,7 +209,7 @@ static int unknown_option(const char *arg, struct err *e)
     size_t least = 4;
 
     for (size_t i = 0; i < N_OPTIONS; i++) {
-        size_t d = distance(arg + 2, options[i].name);
+        size_t d = distance(arg, options[i].name);
 
         if (d < least) {
             least = d;
@@ -159,7 +217,7 @@ static int unknown_option(const char *arg, struct err *e)
         }
     }
     if (best)
-        return err_set(e, EINVAL, "there is no option %.60s; did you mean --%s?", arg, best);
+        return err_set(e, EINVAL, "there is no option %.60s; did you mean %s?", arg, best);
     return err_set(e, EINVAL, "there is no option %.60s; cellblock --help lists them", arg);
 }
 
@@ -175,14 +233,14 @@ static const struct option *find_option(const char *arg, size_t size)
 static int take_option(int argc, char **argv, int *i, struct options *to, struct err *e)
 {
     const char *arg = argv[*i], *equals = strchr(arg, '='), *value;
-    const struct option *o = find_option(arg + 2, equals ? (size_t)(equals - arg - 2) : strlen(arg + 2));
-    char name[64];
+    const struct option *o = find_option(arg, equals ? (size_t)(equals - arg) : strlen(arg));
 
     if (!o)
         return unknown_option(arg, e);
-    (void)snprintf(name, sizeof name, "--%s", o->name);
-    if (o->run_only && to->command != COMMAND_RUN)
-        return err_set(e, EINVAL, "%s belongs to `cellblock run`", name);
+    if (o->group == RUN && to->command != COMMAND_RUN)
+        return err_set(e, EINVAL, "%s belongs to `cellblock run`", o->name);
+    if (to->command == COMMAND_CP || to->command == COMMAND_SESSIONS)
+        return err_set(e, EINVAL, "%s belongs to `cellblock stdio` and `cellblock run`", o->name);
     if (o->kind == FLAG)
         value = equals ? equals + 1 : "1";
     else if (equals)
@@ -190,79 +248,187 @@ static int take_option(int argc, char **argv, int *i, struct options *to, struct
     else if (*i + 1 < argc)
         value = argv[++*i];
     else
-        return err_set(e, EINVAL, "%s needs a value: %s %s", name, name, o->value);
-    return set(to, o, name, value, e);
+        return err_set(e, EINVAL, "%s needs a value: %s %s", o->name, o->name, o->value);
+    return set(to, o, o->name, value, e);
+}
+
+/* -c CODE of run, -r of cp; 0 when it is neither. */
+static int take_letter(int argc, char **argv, int *i, struct options *to, struct err *e)
+{
+    const char *arg = argv[*i];
+
+    if (strcmp(arg, "-c") == 0 && to->command == COMMAND_RUN) {
+        if (*i + 1 >= argc)
+            return err_set(e, EINVAL, "-c needs code: cellblock run -c 'print(1)'");
+        to->code = argv[++*i];
+        return 1;
+    }
+    if ((strcmp(arg, "-r") == 0 || strcmp(arg, "--recursive") == 0) && to->command == COMMAND_CP) {
+        to->recursive = true;
+        return 1;
+    }
+    return 0;
 }
 
 static int take_word(const char *arg, struct options *to, struct err *e)
 {
-    if (to->command == COMMAND_RUN && !to->file && !to->code) {
-        to->file = arg;
+    const char **room = to->command == COMMAND_RUN && !to->code ? &to->file
+                        : to->command == COMMAND_CP             ? (to->from ? &to->to : &to->from)
+                                                                : NULL;
+
+    if (room && !*room) {
+        *room = arg;
         return 0;
     }
-    if (to->command == COMMAND_DOCTOR)
-        return err_set(e, EINVAL, "cellblock doctor takes no argument, not `%.60s`", arg);
+    if (to->command == COMMAND_DOCTOR || to->command == COMMAND_SESSIONS)
+        return err_set(e, EINVAL, "cellblock %s takes no argument, not `%.60s`",
+                       to->command == COMMAND_DOCTOR ? "doctor" : "sessions", arg);
     if (to->command == COMMAND_RUN)
         return err_set(e, EINVAL, "`%.60s` is one argument too many: cellblock run takes one FILE or -c CODE", arg);
+    if (to->command == COMMAND_CP)
+        return err_set(e, EINVAL, "`%.60s` is one argument too many: cellblock cp takes what to copy, and where to",
+                       arg);
     return err_set(e, EINVAL,
-                   "`%.60s` is no command of cellblock; commands are stdio, run and doctor, see cellblock --help", arg);
+                   "`%.60s` is no command of cellblock; commands are stdio, run, sessions, cp and doctor, see "
+                   "cellblock --help",
+                   arg);
 }
 
-static int check(const struct options *o, struct err *e)
+static int take(int argc, char **argv, int *i, struct options *to, struct err *e)
+{
+    const char *arg = argv[*i];
+    int r = take_letter(argc, argv, i, to, e);
+
+    if (r != 0)
+        return r < 0 ? r : 0;
+    if (strncmp(arg, "--", 2) == 0 && arg[2])
+        return take_option(argc, argv, i, to, e);
+    if (arg[0] == '-' && arg[1])
+        return err_set(e, EINVAL, "there is no option %.60s; cellblock --help lists them", arg);
+    return take_word(arg, to, e);
+}
+
+/* ---- checking ---- */
+
+static int check_isolation(struct options *o, struct err *e)
+{
+    const char *given = o->isolation.given;
+
+    if (o->local && o->isolation.level)
+        return err_set(e, EINVAL,
+                       "--local and --require-isolation contradict each other: local mode isolates nothing. Leave one "
+                       "of them away (they may also be set by CELLBLOCK_LOCAL and CELLBLOCK_REQUIRE_ISOLATION)");
+    if (o->local && given)
+        return err_set(
+            e, EINVAL,
+            "%s is for isolated sessions and would do nothing with --local (or CELLBLOCK_LOCAL): leave one of "
+            "them away",
+            given);
+    return o->local ? 0 : isolation_options_resolve(&o->isolation, o->python, o->workdir, e);
+}
+
+static int check_log_level(const char *level, struct err *e)
 {
     static const char *const levels[] = {"error", "warn", "info", "debug"};
 
+    for (size_t i = 0; level && i < 4; i++)
+        if (strcmp(level, levels[i]) == 0) {
+            log_set_level((enum log_level)i);
+            return 0;
+        }
+    return level ? err_set(e, EINVAL, "--log-level is error, warn, info or debug, not '%.60s'", level) : 0;
+}
+
+static int check(struct options *o, struct err *e)
+{
+    int r;
+
+    if (o->command == COMMAND_CP && !o->to)
+        return err_set(e, EINVAL,
+                       "what is to be copied, and where to? cellblock cp SESSION:PATH DEST, or cellblock cp SRC "
+                       "SESSION:PATH; `cellblock sessions` lists sessions");
     if (o->command == COMMAND_RUN && !o->file && !o->code)
         return err_set(e, EINVAL, "nothing to run: cellblock run FILE, or cellblock run -c CODE");
     if (o->timeout_ms && o->max_timeout_ms && o->timeout_ms > o->max_timeout_ms)
         return err_set(e, EINVAL, "--timeout is more than --max-timeout");
-    for (size_t i = 0; o->log_level && i < 4; i++)
-        if (strcmp(o->log_level, levels[i]) == 0) {
-            log_set_level((enum log_level)i);
-            return 0;
-        }
-    if (o->log_level)
-        return err_set(e, EINVAL, "--log-level is error, warn, info or debug, not '%.60s'", o->log_level);
-    return 0;
+    r = check_log_level(o->log_level, e);
+    return r < 0 || (o->command != COMMAND_STDIO && o->command != COMMAND_RUN) ? r : check_isolation(o, e);
+}
+
+static enum command find_command(const char *word, bool *ret_found)
+{
+    static const char *const names[] = {
+        [COMMAND_STDIO] = "stdio", [COMMAND_RUN] = "run",       [COMMAND_SESSIONS] = "sessions",
+        [COMMAND_CP] = "cp",       [COMMAND_DOCTOR] = "doctor", [COMMAND_HELP] = "help",
+    };
+
+    *ret_found = true;
+    for (size_t i = 0; word && i < sizeof names / sizeof *names; i++)
+        if (strcmp(word, names[i]) == 0)
+            return (enum command)i;
+    *ret_found = false;
+    return COMMAND_STDIO;
+}
+
+/* Before all else: who asks for help may have something wrong. */
+static void ask_for_help(int argc, char **argv, enum command *command)
+{
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "-c") == 0)
+            i++; /* code */
+        else if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
+            *command = COMMAND_HELP;
+        else if (strcmp(argv[i], "--version") == 0 || strcmp(argv[i], "-V") == 0)
+            *command = COMMAND_VERSION;
+    }
 }
 
 int options_parse(int argc, char **argv, struct options *ret, struct err *e)
 {
-    int r = from_environment(ret, e), first = 1;
+    bool found;
+    int r = 0;
 
-    if (r < 0)
-        return r;
-    ret->command = COMMAND_STDIO;
-    if (argc > 1 && strcmp(argv[1], "run") == 0)
-        ret->command = COMMAND_RUN;
-    if (argc > 1 && strcmp(argv[1], "doctor") == 0)
-        ret->command = COMMAND_DOCTOR;
-    if (argc > 1 && (ret->command != COMMAND_STDIO || strcmp(argv[1], "stdio") == 0))
-        first = 2;
-    for (int i = first; i < argc; i++) {
-        const char *arg = argv[i];
+    ret->command = find_command(argc > 1 ? argv[1] : NULL, &found);
+    ask_for_help(argc, argv, &ret->command);
+    if (ret->command == COMMAND_HELP || ret->command == COMMAND_VERSION)
+        return 0;
+    /* Other commands start no session: a variable that is wrong there is no matter of theirs. */
+    if (ret->command == COMMAND_STDIO || ret->command == COMMAND_RUN)
+        r = from_environment(ret, e);
+    for (int i = found ? 2 : 1; i < argc && r == 0; i++)
+        r = take(argc, argv, &i, ret, e);
+    return r < 0 ? r : check(ret, e);
+}
 
-        if (strcmp(arg, "--help") == 0 || strcmp(arg, "-h") == 0 || (i == 1 && strcmp(arg, "help") == 0)) {
-            ret->command = COMMAND_HELP;
-            return 0;
-        }
-        if (strcmp(arg, "--version") == 0 || strcmp(arg, "-V") == 0) {
-            ret->command = COMMAND_VERSION;
-            return 0;
-        }
-        if (strcmp(arg, "-c") == 0 && ret->command == COMMAND_RUN) {
-            if (i + 1 >= argc)
-                return err_set(e, EINVAL, "-c needs code: cellblock run -c 'print(1)'");
-            ret->code = argv[++i];
-        } else if (strncmp(arg, "--", 2) == 0 && arg[2]) {
-            r = take_option(argc, argv, &i, ret, e);
-        } else if (arg[0] == '-' && arg[1]) {
-            r = err_set(e, EINVAL, "there is no option %.60s; cellblock --help lists them", arg);
-        } else {
-            r = take_word(arg, ret, e);
-        }
-        if (r < 0)
-            return r;
-    }
-    return check(ret, e);
+void options_fini(struct options *o)
+{
+    isolation_options_fini(&o->isolation);
+}
+
+/* ---- for the sessions ---- */
+
+int options_isolation(const struct options *o, struct isolation *ret, struct err *e)
+{
+    const struct isolation_options *from = &o->isolation;
+    const char *home = getenv("HOME");
+
+    if (o->local)
+        return err_set(e, EINVAL, "local mode has no isolation");
+    *ret = (struct isolation){
+        .limits = from->limits,
+        .mounts = from->mounts,
+        .n_mounts = from->n_mounts,
+        .environment = (const char *const *)from->environment,
+        .n_environment = from->n_environment,
+        .network = from->network ? NETWORK_HOST : NETWORK_NONE,
+        .required = from->required,
+    };
+    if (from->network)
+        log_warn("--network: code in sessions reaches everything that this machine reaches: the internet, the local "
+                 "network, services on its loopback");
+    for (size_t i = 0; i < from->n_mounts; i++)
+        if (home && strcmp(from->mounts[i].source, home) == 0)
+            log_warn("--mount %s: code in sessions can read all of your home directory, keys and tokens included",
+                     home);
+    return 0;
 }

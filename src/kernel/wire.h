@@ -78,7 +78,13 @@ enum wire_tag {
 /* Control channel. */
 enum zy_op {
     /* server to zygote */
-    ZY_FORK = 1, /* kernel, mark; text: nonce (16 hex); descriptors: kernel channel, output pipe (write end) */
+    /*
+     * kernel, mark; text: nonce (16 hex); descriptors: kernel channel, output pipe (write end).
+     * Into a sandbox: value: its namespaces (CLONE_NEW...), status: ZY_FORK_...; further descriptors: its first process
+     * (a pidfd), then cgroup.procs files that the kernel writes itself into.
+     */
+    ZY_FORK = 1,
+    ZY_ISOLATE = 2, /* text: struct zy_isolation; [descriptor: the user namespace to enter]. Once, before ZY_FORK. */
 
     /* zygote to server */
     ZY_HELLO = 101,  /* text: "version\nexecutable\nprefix\nbase_prefix\nsite_packages"; forks from now on */
@@ -100,6 +106,23 @@ struct zy_msg {
 };
 
 #define ZY_TEXT_MAX 16000
+
+#define ZY_FORK_FDS_MAX 6
+#define ZY_FORK_ALONE 1 /* status: whatever an earlier kernel left in the sandbox is ended first */
+
+/* How kernels enter sandboxes and are sealed (sandbox/enter.h). */
+struct zy_isolation {
+    uint32_t landlock;      /* 0 or 1 */
+    uint32_t n_limits;      /* struct zy_limit, each, after this */
+    uint32_t writable_size; /* then paths, each ended by NUL: what Landlock lets them write besides the sandbox's own */
+    uint32_t filter_size;   /* then the system call filter */
+};
+
+struct zy_limit {
+    int32_t resource; /* RLIMIT_...; RLIMIT_DATA is of what comes on top of what the zygote has */
+    uint32_t zero;
+    uint64_t value;
+};
 
 /*
  * Reading a frame: wire_parse looks at size bytes and, when a whole frame is there, points into it.

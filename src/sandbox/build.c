@@ -42,7 +42,7 @@ static void become_builder(int sock)
     char packet[sizeof msg + ERR_TEXT_MAX], number[16];
     char *where = outer_is_privileged() ? WHERE_OWN : WHERE_OUTER;
     char *argv[] = {(char[]){BUILDER_ARGV0}, number, where, NULL};
-    char *environment[] = {NULL}; /* what the server was given is not for sandboxes */
+    char *environment[] = {NULL};     /* what the server was given is not for sandboxes */
     int fd = fcntl(sock, F_DUPFD, 3); /* survives exec */
 
     if (fd < 0) {
@@ -60,22 +60,23 @@ static void become_builder(int sock)
     _exit(1);
 }
 
-/* One message and at most one descriptor, which the caller owns. */
-static int receive(struct builder *b, struct build_msg *ret, int *ret_fd, struct err *e)
+/* One message and up to two descriptors, which the caller owns. */
+static int receive(struct builder *b, struct build_msg *ret, int ret_fds[2], struct err *e)
 {
     static _Thread_local char packet[sizeof(struct build_msg) + ERR_TEXT_MAX];
-    size_t n_fds = 1;
+    size_t n_fds = 2;
     ssize_t size;
 
-    *ret_fd = -1;
-    size = fd_recv(b->sock, packet, sizeof packet, ret_fd, &n_fds);
+    ret_fds[0] = ret_fds[1] = -1;
+    size = fd_recv(b->sock, packet, sizeof packet, ret_fds, &n_fds);
     if (size == 0)
         return err_set(e, EPIPE, "the process that makes sandboxes has ended");
     if (size < 0)
         return err_set(e, (int)-size, "the process that makes sandboxes: %s", strerror((int)-size));
     memcpy(ret, packet, sizeof *ret);
     if ((size_t)size < sizeof *ret || ret->size != (size_t)size - sizeof *ret) {
-        fd_close(ret_fd);
+        fd_close(&ret_fds[0]);
+        fd_close(&ret_fds[1]);
         return err_set(e, EBADMSG, "the process that makes sandboxes sent nonsense");
     }
     if (ret->op == BUILD_FAILED)
@@ -103,7 +104,7 @@ static int send_request(struct builder *b, struct build_msg *msg, const void *da
 int builder_start(struct builder *b, struct err *e)
 {
     struct build_msg hello;
-    int pair[2], status;
+    int pair[2], fds[2] = {-1, -1}, status;
 
     *b = (struct builder)BUILDER_INIT;
     status = fd_socketpair(SOCK_SEQPACKET, pair);
@@ -114,7 +115,9 @@ int builder_start(struct builder *b, struct err *e)
         become_builder(pair[1]);
     fd_close(&pair[1]);
     b->sock = pair[0];
-    status = b->pid < 0 ? err_errno(e, "fork") : receive(b, &hello, &b->userns, e);
+    status = b->pid < 0 ? err_errno(e, "fork") : receive(b, &hello, fds, e);
+    b->userns = fds[0];
+    fd_close(&fds[1]);
     if (status == 0 && hello.op != BUILD_HELLO)
         status = err_set(e, EPROTO, "this program does not start its builder: builder_hook is missing in main");
     if (status < 0) {
@@ -162,16 +165,18 @@ int builder_ask_mount(struct builder *b, uint32_t id, const char *source, const 
 int builder_answer(struct builder *b, struct sandbox *ret, struct err *e)
 {
     struct build_msg msg = {0};
-    autofd int fd = -1;
-    int status = receive(b, &msg, &fd, e);
+    int fds[2], status = receive(b, &msg, fds, e);
 
     *ret = (struct sandbox)SANDBOX_INIT;
     ret->id = msg.id;
     if (status < 0)
         return status;
-    if (msg.op == BUILD_MADE && fd < 0)
-        return err_set(e, EBADMSG, "the process that makes sandboxes sent no descriptor");
-    ret->pidfd = steal_fd(&fd);
+    ret->pidfd = fds[0];
+    ret->workspace = fds[1];
+    if (msg.op == BUILD_MADE && fds[1] < 0) {
+        fd_close(&ret->pidfd);
+        return err_set(e, EBADMSG, "the process that makes sandboxes sent too few descriptors");
+    }
     ret->pid = msg.pid;
     ret->namespaces = msg.namespaces;
     ret->uid = msg.uid;
@@ -201,5 +206,6 @@ void sandbox_end(struct builder *b, struct sandbox *s)
     if (s->pidfd >= 0)
         (void)send_request(b, &msg, NULL, 0, NULL); /* fails when the builder is gone, and the sandbox with it */
     fd_close(&s->pidfd);
+    fd_close(&s->workspace);
     *s = (struct sandbox)SANDBOX_INIT;
 }

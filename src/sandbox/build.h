@@ -29,7 +29,7 @@ enum build_op {
 
     /* from the builder */
     BUILD_HELLO = 101,   /* uid: first of the pool of user ids, 0 for none; descriptor: its user namespace, or none */
-    BUILD_MADE = 102,    /* id, pid, namespaces, uid; descriptor: pidfd of the sandbox's first process */
+    BUILD_MADE = 102,    /* id, pid, namespaces, uid; descriptors: pidfd of the first process, workspace */
     BUILD_MOUNTED = 103, /* id */
     BUILD_FAILED = 104,  /* id (0: the builder itself, which ends), status: errno; text */
 };
@@ -46,7 +46,8 @@ struct build_msg {
 /* What is needed to join a sandbox and to watch and to end it. Its end ends every process in it. */
 struct sandbox {
     uint32_t id;
-    int pidfd; /* owned; -1: none */
+    int pidfd;     /* owned; -1: none */
+    int workspace; /* owned; its directory, for openat2(2) from outside (O_PATH) */
     pid_t pid;
     int namespaces;
     uint32_t uid;
@@ -60,8 +61,14 @@ struct builder {
     uint32_t last_id;
 };
 
-#define BUILDER_INIT {-1, -1, 0, 0, 0}
-#define SANDBOX_INIT {0, -1, 0, 0, 0}
+#define BUILDER_INIT                                                                                                   \
+    {                                                                                                                  \
+        -1, -1, 0, 0, 0                                                                                                \
+    }
+#define SANDBOX_INIT                                                                                                   \
+    {                                                                                                                  \
+        0, -1, -1, 0, 0, 0                                                                                             \
+    }
 
 /*
  * The first thing in main of every program that starts a builder: in the process that is to be the builder it does

@@ -25,6 +25,7 @@
 #include "sandbox/plan.h"
 
 #define END_MS 1000
+#define MAKE_S 10
 
 struct slot {
     uint32_t id; /* 0: free */
@@ -43,7 +44,7 @@ static char packet[BUILD_MSG_MAX];
 
 /* ---- answers ---- */
 
-static void answer(const struct build_msg *msg, const char *text, int fd)
+static void answer(const struct build_msg *msg, const char *text, const int *fds, size_t n_fds)
 {
     char out[sizeof *msg + ERR_TEXT_MAX];
     struct build_msg head = *msg;
@@ -51,7 +52,7 @@ static void answer(const struct build_msg *msg, const char *text, int fd)
     head.size = (uint32_t)strnlen(text, ERR_TEXT_MAX);
     memcpy(out, &head, sizeof head);
     memcpy(out + sizeof head, text, head.size);
-    if (fd_send(builder.sock, out, sizeof head + head.size, &fd, fd >= 0) < 0)
+    if (fd_send(builder.sock, out, sizeof head + head.size, fds, n_fds) < 0)
         exit(0); /* the server is gone */
 }
 
@@ -59,7 +60,7 @@ static void answer_failure(uint32_t id, const struct err *e)
 {
     struct build_msg msg = {.op = BUILD_FAILED, .id = id, .status = e->code};
 
-    answer(&msg, e->text, -1);
+    answer(&msg, e->text, NULL, 0);
 }
 
 /* ---- making ---- */
@@ -82,19 +83,22 @@ static int write_map(pid_t pid, const char *name, uint32_t id, struct err *e)
     return 0;
 }
 
-/* Answer its request for maps, then wait until it is ready. */
-static int attend(struct slot *slot, struct err *e)
+/* Answer its request for maps, then wait until it is ready. *ret_workspace is the caller's to close. */
+static int attend(struct slot *slot, int *ret_workspace, struct err *e)
 {
     for (;;) {
         struct init_failure said = {0};
-        ssize_t size = recv(slot->control, &said, sizeof said, 0);
+        size_t n_fds = 1;
+        ssize_t size = fd_recv(slot->control, &said, sizeof said, ret_workspace, &n_fds);
         uint32_t owner = owner_of(slot);
 
-        if (size < 0 && errno == EINTR)
+        if (size == -EINTR)
             continue;
+        if (size == -EAGAIN)
+            return err_set(e, ETIMEDOUT, "building the sandbox took over %d s", MAKE_S);
         if (size <= 0)
             return err_set(e, ECHILD, "the first process of the sandbox ended while building it");
-        if (said.kind == INIT_READY)
+        if (said.kind == INIT_READY && n_fds == 1)
             return 0;
         if (said.kind == INIT_FAILED)
             return err_set(e, said.code, "%.479s", said.text);
@@ -114,9 +118,10 @@ static pid_t clone_into(int namespaces, int *ret_pidfd)
     return (pid_t)syscall(SYS_clone, (unsigned long)(namespaces | CLONE_PIDFD | SIGCHLD), NULL, ret_pidfd, NULL, NULL);
 }
 
-static int start_init(struct slot *slot, const struct plan *plan, struct err *e)
+static int start_init(struct slot *slot, const struct plan *plan, int *ret_workspace, struct err *e)
 {
     struct steps_context context = {-1, builder.host_proc_user, owner_of(slot)};
+    struct timeval most = {.tv_sec = MAKE_S};
     int pair[2], status = fd_socketpair(SOCK_SEQPACKET, pair);
 
     if (status < 0)
@@ -129,7 +134,11 @@ static int start_init(struct slot *slot, const struct plan *plan, struct err *e)
     }
     fd_close(&pair[1]);
     slot->control = pair[0];
-    return slot->pid < 0 ? err_errno(e, "clone into namespaces %#x", plan->namespaces) : attend(slot, e);
+    /* A source may be on a file system that does not answer: that must not stop all other sessions. */
+    (void)setsockopt(slot->control, SOL_SOCKET, SO_RCVTIMEO, &most, sizeof most);
+    if (slot->pid < 0)
+        return err_errno(e, "clone into namespaces %#x", plan->namespaces);
+    return attend(slot, ret_workspace, e);
 }
 
 static void end_slot(struct slot *slot)
@@ -156,6 +165,7 @@ static void make(const struct build_msg *msg, const char *data, size_t size)
     struct err e = ERR_INIT;
     autoplan struct plan plan = PLAN_INIT;
     struct build_msg made = {.op = BUILD_MADE, .id = msg->id};
+    autofd int workspace = -1;
     int status;
 
     if (!slot) {
@@ -165,7 +175,7 @@ static void make(const struct build_msg *msg, const char *data, size_t size)
     }
     *slot = (struct slot){msg->id, 0, -1, -1};
     status = plan_unpack(data, size, &plan);
-    status = status < 0 ? err_set(&e, -status, "a broken plan") : start_init(slot, &plan, &e);
+    status = status < 0 ? err_set(&e, -status, "a broken plan") : start_init(slot, &plan, &workspace, &e);
     if (status < 0) {
         end_slot(slot);
         answer_failure(msg->id, &e);
@@ -174,7 +184,7 @@ static void make(const struct build_msg *msg, const char *data, size_t size)
     made.pid = slot->pid;
     made.namespaces = plan.namespaces | CLONE_NEWUSER;
     made.uid = owner_of(slot);
-    answer(&made, "", slot->pidfd);
+    answer(&made, "", (int[]){slot->pidfd, workspace}, 2);
 }
 
 /* ---- mounting into a running sandbox ---- */
@@ -218,7 +228,7 @@ static void mount_request(const struct build_msg *msg, const char *data, size_t 
     if (e.code)
         answer_failure(msg->id, &e);
     else
-        answer(&done, "", -1);
+        answer(&done, "", NULL, 0);
 }
 
 /* ---- the loop ---- */
@@ -331,7 +341,7 @@ int builder_serve(int sock, bool privileged)
         return 1;
     }
     hello.uid = builder.uid_pool;
-    answer(&hello, "", userns);
+    answer(&hello, "", &userns, userns >= 0);
     fd_close(&userns);
     (void)signal(SIGPIPE, SIG_IGN);
     (void)sigaction(SIGCHLD, &action, NULL);

@@ -23,15 +23,9 @@
 
 /* RLIMIT_NPROC counts by user and user namespace (Linux 5.14), so each sandbox has its own count. */
 const struct enter_limit enter_limits[] = {
-    {RLIMIT_CORE, 0},
-    {RLIMIT_NPROC, 128},
-    {RLIMIT_NOFILE, 1024},
-    {RLIMIT_FSIZE, 1024 * MIB},
-    {RLIMIT_MEMLOCK, 64 * KIB},
-    {RLIMIT_MSGQUEUE, 0},
-    {RLIMIT_NICE, 0},
-    {RLIMIT_RTPRIO, 0},
-    {RLIMIT_SIGPENDING, 1024},
+    {RLIMIT_CORE, 0},           {RLIMIT_NPROC, 128},        {RLIMIT_NOFILE, 1024},
+    {RLIMIT_FSIZE, 1024 * MIB}, {RLIMIT_MEMLOCK, 64 * KIB}, {RLIMIT_MSGQUEUE, 0},
+    {RLIMIT_NICE, 0},           {RLIMIT_RTPRIO, 0},         {RLIMIT_SIGPENDING, 1024},
 };
 const size_t enter_n_limits = sizeof enter_limits / sizeof *enter_limits;
 
@@ -47,11 +41,6 @@ int enter_outer(int userns, struct err *e)
 int enter_target(int pidfd, struct err *e)
 {
     return setns(pidfd, CLONE_NEWPID) < 0 ? err_errno(e, "join the sandbox's PID namespace") : 0;
-}
-
-int enter_untarget(int own_pidns, struct err *e)
-{
-    return setns(own_pidns, CLONE_NEWPID) < 0 ? err_errno(e, "return to the own PID namespace") : 0;
 }
 
 /* Absolute, or the directory is outside: getcwd(2) then says "(unreachable)/..." (CVE-2024-21626). */

@@ -2,7 +2,7 @@
  * Joining a sandbox, in a process that is to run foreign code. After fork, one thread, before any library of the
  * interpreter runs again: no malloc, no stdio, no locks.
  *
- *   the zygote:  enter_outer once; then for each kernel enter_target, fork(3), enter_untarget
+ *   the zygote:  enter_outer once; then for each kernel enter_target, fork(3)
  *   the child:   enter_join (it is then where the code will be), its own descriptors, enter_seal, foreign code
  */
 #ifndef CELLBLOCK_SANDBOX_ENTER_H
@@ -36,11 +36,11 @@ struct enter_config {
 int enter_outer(int userns, struct err *e);
 
 /*
- * The next children are born in the sandbox's PID namespace; back to own_pidns (/proc/self/ns/pid) afterwards. The
- * caller must reap each child: a zombie here keeps the sandbox from ending.
+ * The children are born in the sandbox's PID namespace, until the next call. Only root could go back to its own
+ * (setns(2): a privilege over the user namespace that owns it is needed). The caller must reap each child: a zombie
+ * here keeps the sandbox from ending.
  */
 int enter_target(int pidfd, struct err *e);
-int enter_untarget(int own_pidns, struct err *e);
 
 /* A session of its own, the namespaces, the user inside, the directory. Still with capabilities. */
 int enter_join(const struct enter_config *config, struct err *e);

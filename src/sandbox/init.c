@@ -1,6 +1,7 @@
 #include "sandbox/init.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -11,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/fd.h"
 #include "sandbox/plan.h"
 
 int steps_ask_for_maps(int control, struct err *e)
@@ -63,6 +65,7 @@ _Noreturn void init_run(const struct plan *plan, const struct steps_context *con
 {
     struct err e = ERR_INIT;
     char ready = INIT_READY;
+    int workspace;
 
     reset_signals();
     (void)prctl(PR_SET_NAME, "cellblock-init");
@@ -76,7 +79,10 @@ _Noreturn void init_run(const struct plan *plan, const struct steps_context *con
         (void)send(context->control, &failure, sizeof failure, MSG_NOSIGNAL);
         _exit(1);
     }
-    if (send(context->control, &ready, 1, MSG_NOSIGNAL) != 1)
+    /* For the server, which looks at the files from outside: a path to them does not exist there. */
+    workspace = open(SANDBOX_WORKSPACE, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (workspace < 0 || fd_send(context->control, &ready, 1, &workspace, 1) < 0)
         _exit(1);
+    (void)close(workspace);
     reap_until_closed(context->control);
 }

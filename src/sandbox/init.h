@@ -4,7 +4,10 @@
 
 #include "sandbox/steps.h"
 
-/* What it says to the builder: one byte, with INIT_FAILED an errno and a text. And the answer to INIT_MAPS. */
+/*
+ * What it says to the builder: one byte, with INIT_FAILED an errno and a text, with INIT_READY the workspace (O_PATH).
+ * And the answer to INIT_MAPS.
+ */
 #define INIT_MAPS 'U'
 #define INIT_READY 'R'
 #define INIT_FAILED 'E'

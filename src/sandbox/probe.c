@@ -17,6 +17,7 @@
 #include "base/err.h"
 #include "base/fd.h"
 #include "sandbox/build.h"
+#include "sandbox/cgroup.h"
 #include "sandbox/filter.h"
 #include "sandbox/landlock.h"
 #include "sandbox/outer.h"
@@ -247,31 +248,29 @@ static void try_landlock(struct probe *p)
                "the second wall for files is missing: Linux 5.19 or later with lsm=landlock,... on its command line");
 }
 
-/* A directory for the processes of a session must be made; who may, depends on the delegation. */
+/* By making groups and sending a process through one. */
 static void try_cgroup(struct probe *p)
 {
-    FILE *file = fopen("/proc/self/cgroup", "re");
-    char line[512], path[700] = "";
-    bool v2 = false;
+    struct cgroups c = CGROUPS_INIT;
+    struct err e = ERR_INIT;
 
-    while (file && fgets(line, sizeof line, file)) {
-        char *memory = strstr(line, ":memory:");
+    if (cgroups_open(&c, 0, &e) < 0) {
+        const char *remedy = strstr(e.text, CGROUPS_REMEDY);
 
-        line[strcspn(line, "\n")] = 0;
-        if (memory)
-            (void)snprintf(path, sizeof path, "/sys/fs/cgroup/memory%s", memory + strlen(":memory:"));
-        else if (strncmp(line, "0::", 3) == 0 && !*path)
-            v2 = snprintf(path, sizeof path, "/sys/fs/cgroup%s", line + 3) > 0;
+        advise(add(p, "memory limits", PROBE_MISSING, "%.*s", remedy ? (int)(remedy - e.text) - 2 : 199, e.text),
+               in_container() ? "in a container: a writable /sys/fs/cgroup, and Cellblock as the first process; until "
+                                "then limits are approximate"
+                              : CGROUPS_REMEDY "; until then limits are approximate");
+        return;
     }
-    if (file)
-        (void)fclose(file);
-    v2 = v2 && access("/sys/fs/cgroup/cgroup.controllers", F_OK) == 0;
-    if (*path && access(path, W_OK) == 0 && (v2 || strstr(path, "/memory/") || strstr(path, "/memory")))
-        (void)add(p, "memory limits", PROBE_OK, "control groups, %s", v2 ? "version 2" : "version 1");
+    if (c.memory[0] && c.processes[0])
+        (void)add(p, "memory limits", PROBE_OK, "memory and processes: control groups, version %d", c.version);
     else
-        advise(add(p, "memory limits", PROBE_LIMITED, "no control group of our own: limits are approximate"),
-               "start Cellblock with: systemd-run --user --scope -p Delegate=yes cellblock ...; or as a unit with "
-               "Delegate=yes");
+        advise(add(p, "memory limits", PROBE_LIMITED, "control groups, version %d, but only for %s", c.version,
+                   c.memory[0] ? "memory" : "processes"),
+               "the other one is limited approximately; the controllers memory and pids are both needed: unit or scope "
+               "with Delegate=yes, and in older systems user@.service with Delegate=memory pids");
+    cgroups_close(&c);
 }
 
 void probe_run(struct probe *ret)

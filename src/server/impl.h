@@ -10,6 +10,7 @@
 #include "server/server.h"
 
 struct buf;
+struct control;
 struct err;
 struct session;
 
@@ -19,7 +20,12 @@ struct server {
     struct mcp_tool execute, install, list; /* mcp keeps pointers to these */
     struct mcp_resource_ops resources;
     int64_t timeout_ms, max_timeout_ms;
+    uv_loop_t *loop;
+    struct control *control; /* NULL before the first session */
 };
+
+/* Make it reachable for `cellblock sessions` and `cellblock cp`, once the sessions have a directory. */
+void server_open_control(struct server *server);
 
 /* ---- arguments.c: what strict hosts send as null or "" counts as absent ---- */
 

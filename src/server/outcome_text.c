@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 #include "server/impl.h"
+#include "session/isolation.h"
 #include "session/session.h"
 
 static const char *const status_names[EXEC_STATUS_MAX] = {
@@ -25,8 +26,10 @@ const char *outcome_status(const struct exec_outcome *o)
 
 static const char *what_survived(const struct exec_outcome *o)
 {
-    return o->variables_kept ? "Variables are kept.\n"
-                             : "Variables and imports are lost, files are kept. The next call starts a fresh Python.\n";
+    if (o->variables_kept)
+        return "Variables are kept.\n";
+    return o->files_kept ? "Variables and imports are lost, files are kept. The next call starts a fresh Python.\n"
+                         : "Variables, imports and files are lost. The next call starts anew.\n";
 }
 
 static void explain_timeout(struct buf *out, const struct exec_outcome *o, int64_t timeout_ms)
@@ -65,8 +68,10 @@ static void explain_death(struct buf *out, const struct exec_outcome *o)
 void outcome_explain(struct buf *out, const struct exec_outcome *o, int64_t timeout_ms)
 {
     if (o->kernel_was_replaced)
-        (void)buf_puts(out, "Note: this ran in a fresh Python, because the one before had ended: variables and imports "
-                            "of earlier calls are lost.\n");
+        (void)buf_printf(out,
+                         "Note: this ran in a fresh Python, because the one before had ended: %s of earlier calls "
+                         "are lost.\n",
+                         o->files_were_lost ? "variables, imports and files" : "variables and imports");
     switch (o->status) {
     case EXEC_TIMEOUT:
     case EXEC_CANCELLED:
@@ -87,7 +92,12 @@ void outcome_explain(struct buf *out, const struct exec_outcome *o, int64_t time
     default:
         break;
     }
-    if (o->missing_module)
+    if (o->missing_module && o->isolation)
+        (void)buf_printf(out,
+                         "`%s` is not installed here, and nothing can be installed into isolated sessions: use "
+                         "what list_installed_packages shows.\n",
+                         o->missing_module);
+    else if (o->missing_module)
         (void)buf_printf(out, "`%s` is not installed here: install_dependencies can install the package that has it.\n",
                          o->missing_module);
 }
@@ -133,6 +143,10 @@ void outcome_meta(struct buf *out, const struct exec_outcome *o, const char *ses
         (void)buf_puts(out, ",\"truncated\":true,\"output_path\":");
         text_json_string(out, o->output_path);
     }
+    if (o->isolation)
+        (void)buf_printf(out, ",\"isolation\":{\"level\":\"%s\",\"landlock\":%s,\"memory_limit\":\"%s\"}",
+                         o->isolation->name, o->isolation->landlock ? "true" : "false",
+                         o->isolation->memory ? "session" : "process");
     if (o->n_files) {
         (void)buf_puts(out, ",\"files\":[");
         for (size_t i = 0; i < o->n_files; i++) {

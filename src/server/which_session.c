@@ -24,8 +24,8 @@ static int connection_session(struct server *server, struct mcp_conn *conn, stru
     return r;
 }
 
-int server_session(struct server *server, struct mcp_request *req, const char *handle, struct session **ret,
-                   struct err *e)
+static int choose(struct server *server, struct mcp_request *req, const char *handle, struct session **ret,
+                  struct err *e)
 {
     if (handle && strcmp(handle, "new") == 0)
         return session_new(server->sessions, ret, e);
@@ -47,4 +47,14 @@ int server_session(struct server *server, struct mcp_request *req, const char *h
     if (mcp_request_has_connection_state(req))
         return connection_session(server, mcp_request_conn(req), ret, e);
     return session_new(server->sessions, ret, e);
+}
+
+int server_session(struct server *server, struct mcp_request *req, const char *handle, struct session **ret,
+                   struct err *e)
+{
+    int r = choose(server, req, handle, ret, e);
+
+    if (r == 0)
+        server_open_control(server);
+    return r;
 }

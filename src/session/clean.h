@@ -12,9 +12,9 @@
 #include "base/buf.h"
 
 struct clean {
-    struct buf line;  /* the last line, while it may still change */
-    bool returned;    /* a carriage return came: the next character starts the line again */
-    unsigned char in; /* inside an escape sequence: see clean.c */
+    struct buf line;   /* the last line, while it may still change */
+    bool returned;     /* a carriage return came: the next character starts the line again */
+    unsigned char in;  /* inside an escape sequence: see clean.c */
     struct buf escape; /* its bytes so far */
 };
 

@@ -9,6 +9,8 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "kernel/wire.h"
+#include "session/boxes.h"
+#include "session/changes.h"
 #include "session/crash_text.h"
 #include "session/impl.h"
 #include "session/kernel.h"
@@ -30,7 +32,7 @@ struct execution {
     void *data;
     struct output *output;
     uint64_t changes_since;
-    bool watching, cancelled, replaced_kernel;
+    bool watching, cancelled, replaced_kernel, lost_files;
     enum stage stage;
     struct exec_install *install;
 };
@@ -59,8 +61,11 @@ static void collect_files(struct execution *x, struct exec_outcome *out)
 
     if (!x->watching)
         return;
-    watch_end(s->all->watch, x->changes_since, LIMIT_FILES_LISTED, &files, &out->n_files, &out->n_files_more);
     x->watching = false;
+    if (s->all->isolated)
+        changes_end(&s->changes, session_workdir_fd(s), LIMIT_FILES_LISTED, &files, &out->n_files, &out->n_files_more);
+    else
+        watch_end(s->all->watch, x->changes_since, LIMIT_FILES_LISTED, &files, &out->n_files, &out->n_files_more);
     for (size_t i = 0; i < out->n_files; i++)
         session_remember_file(s, files[i].path);
     out->files = files;
@@ -78,12 +83,16 @@ static void finish(struct execution *x, struct exec_outcome *out)
     x->install = NULL;
     out->duration_us = x->started_us ? clock_us() - x->started_us : 0;
     out->kernel_was_replaced = x->replaced_kernel;
+    out->files_were_lost = x->lost_files;
+    out->isolation = sessions_level(s->all);
+    out->files_kept = !s->box || box_alive(s->box);
     out->interrupted_hard = x->stage >= STAGE_ABORT;
     if (x->output) {
-        const char *dir = session_scratch(s);
+        const char *path = session_scratch(s);
 
         out->output_total = output_total(x->output);
-        output_finish(x->output, dir ? dir : "/nonexistent", ++s->n_outputs, &out->items, &out->n_items, &output_path);
+        output_finish(x->output, s->scratch_fd, path ? path : "/nonexistent", ++s->n_outputs, &out->items,
+                      &out->n_items, &output_path);
         out->output_path = output_path;
     }
     for (size_t i = 0; out->status == EXEC_DIED && i < out->n_items; i++)
@@ -256,10 +265,14 @@ static void exec_start(struct job *job)
     };
 
     x->replaced_kernel = s->kernel_lost;
-    s->kernel_lost = false;
+    x->lost_files = s->files_lost;
+    s->kernel_lost = s->files_lost = false;
     x->output = output_new(x->ops.output, x->data);
-    x->watching = s->all->watch != NULL;
-    x->changes_since = watch_begin(s->all->watch);
+    x->watching = s->all->watch || s->all->isolated;
+    if (s->all->isolated)
+        changes_begin(&s->changes);
+    else
+        x->changes_since = watch_begin(s->all->watch);
     x->started_us = clock_us();
     if (s->idle_text.len)
         output_bytes(x->output, s->kernel->nonce, buf_begin(&s->idle_text), s->idle_text.len);

@@ -10,11 +10,13 @@
 #include <uv.h>
 
 #include "base/buf.h"
+#include "session/changes.h"
 #include "session/keeper.h"
 #include "session/session.h"
 
 #define SESSION_ID_CHARS 6 /* one client: handles need not be secret, but short for a model to repeat */
 
+struct box;
 struct job;
 struct kernel;
 struct later;
@@ -50,23 +52,28 @@ struct session {
     struct session *next;
     char id[SESSION_ID_CHARS + 1];
     struct kernel *kernel;
+    struct box *box; /* where its kernels run, when isolated; owned; NULL before the first */
     struct pool_wait *wait;
     struct job *first, **last; /* first is the one that runs, when it has started */
     uv_timer_t ladder, tick;   /* for the job that runs: its timeout, its signs of life */
     unsigned closing;
     bool closed, stalled;
+    bool files_lost;  /* with its sandbox, the same */
     bool kernel_lost; /* the last kernel died: the next result tells it, whoever saw the one before */
     uint32_t last_seq;
     unsigned n_outputs; /* numbers the files in scratch */
     int64_t last_used_ms;
-    char *scratch;        /* made when first needed */
-    struct buf idle_text; /* written between executions */
-    char *recent[32];     /* files it changed, for resources/list */
+    char *scratch;          /* made when first needed */
+    int scratch_fd;         /* -1: not made */
+    struct buf idle_text;   /* written between executions */
+    struct changes changes; /* of an isolated one's files */
+    char *recent[32];       /* files it changed, for resources/list */
     size_t n_recent;
 };
 
 struct sessions {
     uv_loop_t *loop;
+    const struct isolation *isolated; /* NULL: local */
     char *workdir;
     int workdir_fd;
     size_t max_sessions, n_sessions, n_running, max_running;
@@ -96,8 +103,17 @@ int session_queue(struct session *s, struct job *job, struct err *e);
 void job_remove(struct job *job);
 void session_next(struct session *s);
 
-/* The directory for its files that are not the user's own; NULL when it cannot be made. */
+/* ---- files.c ---- */
+
+/* Its working directory; -1: an isolated one that has none yet. */
+int session_workdir_fd(const struct session *s);
+
+/*
+ * The directory for files that are not the user's own, made when needed, as the code knows it; NULL when it cannot be
+ * made. scratch_fd is the same one (O_PATH), even when the code has moved it.
+ */
 const char *session_scratch(struct session *s);
+void session_forget_scratch(struct session *s);
 void session_remember_file(struct session *s, const char *path);
 
 /* ---- sessions.c ---- */

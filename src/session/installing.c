@@ -76,6 +76,16 @@ static size_t refresh_parts(const struct packages_target *target, const struct i
     return n;
 }
 
+static int refuse_isolated(const struct session *s, struct err *e)
+{
+    if (!s->all->isolated)
+        return 0;
+    return err_set(e, ENOTSUP,
+                   "nothing can be installed into an isolated session. list_installed_packages tells what is there. "
+                   "Whoever starts the server can give sessions more: --python PATH for an environment that has the "
+                   "packages, --preload NAMES to have them imported ahead, or --local to run without isolation");
+}
+
 static int start_run(struct session *s, char **specs, size_t n, int64_t timeout_ms, const struct install_ops *ops,
                      void *data, struct packages_run **ret, struct err *e)
 {
@@ -282,6 +292,8 @@ int session_install(struct session *s, const char *const *specs, size_t n, int64
     for (size_t k = 0; k < n; k++)
         if ((r = requirement_check(specs[k], e)) < 0)
             return r;
+    if ((r = refuse_isolated(s, e)) < 0)
+        return r;
     i = xnew(struct install);
     i->job.kind = &install_kind;
     i->specs = xnew_n(char *, n);
@@ -360,6 +372,8 @@ struct exec_install *exec_install_start(struct session *s, uint32_t seq, const s
         r = requirement_check(i->specs[n], &e);
     if (r == 0 && i->n_specs == 0)
         r = err_set(&e, EINVAL, "no package was named");
+    if (r == 0)
+        r = refuse_isolated(s, &e);
     if (r == 0) /* the execution's own timeout ends it */
         r = start_run(s, i->specs, i->n_specs, LIMIT_TIMEOUT_MAX_MS, &exec_ops, i, &i->run, &e);
     if (r < 0) {

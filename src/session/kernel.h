@@ -14,6 +14,7 @@
 #include "base/buf.h"
 #include "kernel/wire.h"
 
+struct box;
 struct err;
 struct zygote;
 
@@ -29,6 +30,7 @@ struct kernel_events {
 struct kernel {
     uv_loop_t *loop;
     struct zygote *zygote; /* its parent process */
+    struct box *box;       /* where it runs; whoever uses the kernel owns it; NULL: a local one */
     struct kernel *next;   /* in the zygote's list */
     uint32_t serial;
     uint64_t mark;

@@ -348,7 +348,7 @@ const char *output_last_line(struct output *o)
     return o->last_line[0] ? o->last_line : NULL;
 }
 
-void output_finish(struct output *o, const char *dir, unsigned number, const struct exec_item **ret_items,
+void output_finish(struct output *o, int dir, const char *dir_path, unsigned number, const struct exec_item **ret_items,
                    size_t *ret_n, char **ret_path)
 {
     if (o->n_held) /* no mark after all */
@@ -367,7 +367,7 @@ void output_finish(struct output *o, const char *dir, unsigned number, const str
         item.data = buf_steal(&o->text, &item.size);
         add_item(o, &item);
     }
-    *ret_path = output_cut(o->items, &o->n_items, dir, number);
+    *ret_path = output_cut(o->items, &o->n_items, dir, dir_path, number);
     *ret_items = o->items;
     *ret_n = o->n_items;
 }

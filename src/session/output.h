@@ -35,10 +35,11 @@ const char *output_last_line(struct output *o);
 
 /*
  * The items, which belong to o. When the text is longer than LIMIT_TEXT_CHARS its middle is left out and the whole is
- * written to a file in dir, *ret_path (freed by the caller; NULL when all is there). Images over the limits are
+ * written to a file in the directory dir (-1: nowhere), which the code knows as
+ * dir_path, *ret_path (freed by the caller; NULL when all is there). Images over the limits are
  * written there too, and become files. number makes the names of the files unique.
  */
-void output_finish(struct output *o, const char *dir, unsigned number, const struct exec_item **ret_items,
+void output_finish(struct output *o, int dir, const char *dir_path, unsigned number, const struct exec_item **ret_items,
                    size_t *ret_n, char **ret_path);
 
 #endif

@@ -15,9 +15,15 @@
 
 #define LINE_SLACK 200 /* a cut moves this many bytes at most to fall between lines */
 
-static int create(const char *path)
+/* Always a new file: the code may have put something of the same name there, a FIFO that would block for example. */
+static int create(int dir, const char *path)
 {
-    return open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    const char *name = strrchr(path, '/') + 1;
+
+    if (dir < 0)
+        return -1;
+    (void)unlinkat(dir, name, 0);
+    return openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
 }
 
 /* "1,234,567": sizes are read by people. */
@@ -35,10 +41,10 @@ static void with_commas(size_t n, char *ret, size_t size)
     ret[out] = '\0';
 }
 
-static char *save_text(const struct exec_item *items, size_t n, const char *dir, unsigned number)
+static char *save_text(const struct exec_item *items, size_t n, int dir, const char *dir_path, unsigned number)
 {
-    char *path = xasprintf("%s/output-%u.txt", dir, number);
-    autofd int fd = create(path);
+    char *path = xasprintf("%s/output-%u.txt", dir_path, number);
+    autofd int fd = create(dir, path);
     int r = fd < 0 ? -1 : 0;
 
     for (size_t i = 0; i < n && r == 0; i++)
@@ -124,7 +130,7 @@ static void cut_text(struct exec_item *items, size_t n, size_t total, const char
     }
 }
 
-static void limit_images(struct exec_item *items, size_t n, const char *dir, unsigned number)
+static void limit_images(struct exec_item *items, size_t n, int dir, const char *dir_path, unsigned number)
 {
     size_t count = 0, bytes = 0;
 
@@ -139,8 +145,8 @@ static void limit_images(struct exec_item *items, size_t n, const char *dir, uns
             bytes += items[i].size;
             continue;
         }
-        path = xasprintf("%s/figure-%u-%zu.%s", dir, number, count, items[i].mime[6] == 'p' ? "png" : "jpg");
-        fd = create(path);
+        path = xasprintf("%s/figure-%u-%zu.%s", dir_path, number, count, items[i].mime[6] == 'p' ? "png" : "jpg");
+        fd = create(dir, path);
         if (fd >= 0)
             (void)fd_write_all(fd, items[i].data, items[i].size);
         free(items[i].data);
@@ -150,7 +156,7 @@ static void limit_images(struct exec_item *items, size_t n, const char *dir, uns
     }
 }
 
-char *output_cut(struct exec_item *items, size_t *n_items, const char *dir, unsigned number)
+char *output_cut(struct exec_item *items, size_t *n_items, int dir, const char *dir_path, unsigned number)
 {
     size_t total = 0, kept = 0;
     char *path = NULL;
@@ -159,10 +165,10 @@ char *output_cut(struct exec_item *items, size_t *n_items, const char *dir, unsi
         if (items[i].kind == EXEC_TEXT)
             total += utf8_length(items[i].data, items[i].size);
     if (total > LIMIT_TEXT_CHARS) {
-        path = save_text(items, *n_items, dir, number);
+        path = save_text(items, *n_items, dir, dir_path, number);
         cut_text(items, *n_items, total, path);
     }
-    limit_images(items, *n_items, dir, number);
+    limit_images(items, *n_items, dir, dir_path, number);
     for (size_t i = 0; i < *n_items; i++) {
         if (items[i].kind == EXEC_TEXT && items[i].size == 0)
             free(items[i].data);

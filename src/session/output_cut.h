@@ -8,8 +8,9 @@ struct exec_item;
 
 /*
  * Cut text to LIMIT_TEXT_CHARS, its head and tail; turn images over the limits into files. Items that become empty
- * are removed. Returns the path of the file with the whole text, or NULL when nothing was cut; the caller frees it.
+ * are removed. Files are made in dir (-1: nowhere), which code knows as dir_path. Returns the path of the file with the
+ * whole text, or NULL when nothing was cut; the caller frees it.
  */
-char *output_cut(struct exec_item *items, size_t *n_items, const char *dir, unsigned number);
+char *output_cut(struct exec_item *items, size_t *n_items, int dir, const char *dir_path, unsigned number);
 
 #endif

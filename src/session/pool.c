@@ -1,12 +1,15 @@
 #include "session/pool.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "session/boxes.h"
 #include "session/kernel.h"
 #include "session/zygote.h"
 
@@ -17,16 +20,20 @@
 struct pool_wait {
     struct pool_wait *next;
     struct pool *pool;
+    struct box *box;
     pool_cb done;
     void *data;
 };
 
 struct pool {
     struct pool_config config;
+    struct boxes *boxes; /* NULL: local */
+    unsigned generation; /* of the builder whose sandboxes the zygotes can enter */
     struct zygote *bare, *warm;
     struct kernel *spare[SPARE_MAX];
     size_t n_spare;
     struct pool_wait *first, **last;
+    size_t n_waiting;
     uv_timer_t *spare_timer; /* spares are made between calls, not during them */
 };
 
@@ -40,6 +47,8 @@ static char *find_python(const struct pool *pool)
 
     if (pool->config.python)
         return xstrdup(pool->config.python);
+    if (pool->boxes) /* what lies in the working directory is not trusted more than the code is */
+        return xstrdup("python3");
     venv = xasprintf("%s/.venv/bin/python", pool->config.workdir);
     if (access(venv, X_OK) == 0)
         return venv;
@@ -56,6 +65,7 @@ static struct zygote *start_one(struct pool *pool, const char *python, const cha
         .workdir = pool->config.workdir,
         .preload = preload,
         .server = pool->config.server,
+        .boxes = pool->boxes,
         .events = &events,
         .data = pool,
     };
@@ -120,10 +130,25 @@ static void spare_output(void *data, const char *bytes, size_t size)
 
 static const struct kernel_events spare_events = {spare_frame, spare_output, spare_gone};
 
+static void free_spare(struct kernel *k)
+{
+    struct box *box = k->box;
+
+    kernel_free(k);
+    box_end(box);
+}
+
 static void drop_spares(struct pool *pool)
 {
     while (pool->n_spare)
-        kernel_free(pool->spare[--pool->n_spare]);
+        free_spare(pool->spare[--pool->n_spare]);
+}
+
+/* A place for a new kernel. false: there is none yet, boxes_changed will be called, or never (boxes_error). */
+static bool take_place(struct pool *pool, struct box **ret)
+{
+    *ret = pool->boxes ? boxes_take(pool->boxes) : NULL;
+    return !pool->boxes || *ret;
 }
 
 static void on_spare_timer(uv_timer_t *timer)
@@ -137,9 +162,15 @@ static void on_spare_timer(uv_timer_t *timer)
         return;
     while (pool->n_spare < pool->config.spare && pool->n_spare < SPARE_MAX) {
         struct kernel *k;
+        struct box *box;
 
-        if (zygote_fork(z, &k, &e) < 0) {
+        if (!take_place(pool, &box)) {
+            boxes_want(pool->boxes, pool->config.spare - pool->n_spare);
+            return;
+        }
+        if (zygote_fork(z, box, false, &k, &e) < 0) {
             log_warn("no kernel in reserve: %s", e.text);
+            box_end(box);
             return;
         }
         kernel_attach(k, &spare_events, pool);
@@ -159,7 +190,7 @@ static void spare_gone(void *data)
 
     for (size_t i = 0; i < pool->n_spare; i++)
         if (pool->spare[i]->gone) {
-            kernel_free(pool->spare[i]);
+            free_spare(pool->spare[i]);
             pool->spare[i--] = pool->spare[--pool->n_spare];
         }
     /* Not replaced at once: whatever ended it might do so for ever. The next taker asks again. */
@@ -172,6 +203,7 @@ static void answer_first(struct pool *pool, struct kernel *k, const char *text)
     struct pool_wait *wait = pool->first;
 
     pool->first = wait->next;
+    pool->n_waiting--;
     if (!pool->first)
         pool->last = &pool->first;
     wait->done(wait->data, k, text);
@@ -194,33 +226,64 @@ static void answer_all(struct pool *pool, const char *text)
     }
 }
 
+/* For the first who waits. false: not yet. k is NULL when there will be none, for the reason in e. */
+static bool make_kernel(struct pool *pool, struct zygote *z, struct kernel **ret, struct err *e)
+{
+    struct box *own = pool->first->box, *box = own;
+
+    *ret = NULL;
+    if (!own && pool->n_spare) {
+        *ret = pool->spare[--pool->n_spare];
+        return true;
+    }
+    if (!own && !take_place(pool, &box)) {
+        boxes_want(pool->boxes, pool->n_waiting);
+        if (!boxes_error(pool->boxes))
+            return false;
+        (void)err_set(e, EAGAIN, "%s", boxes_error(pool->boxes));
+        return true;
+    }
+    if (zygote_fork(z, box, own != NULL, ret, e) < 0) {
+        *ret = NULL;
+        if (!own)
+            box_end(box);
+    }
+    return true;
+}
+
 static void serve(struct pool *pool)
 {
-    struct zygote *z = best(pool);
+    struct zygote *z;
 
+    /* The builder was lost and started anew: zygotes can enter the sandboxes of the old one only. */
+    if (pool->boxes && pool->generation != boxes_generation(pool->boxes)) {
+        pool->generation = boxes_generation(pool->boxes);
+        pool_renew(pool);
+    }
+    z = best(pool);
     while (z && pool->first) {
         struct err e = ERR_INIT;
-        struct kernel *k = NULL;
+        struct kernel *k;
 
-        if (pool->n_spare)
-            k = pool->spare[--pool->n_spare];
-        else if (zygote_fork(z, &k, &e) < 0)
-            k = NULL;
+        if (!make_kernel(pool, z, &k, &e))
+            return;
         answer_first(pool, k, e.text);
     }
     if (z)
         want_spares(pool);
 }
 
-struct pool_wait *pool_take(struct pool *pool, pool_cb done, void *data)
+struct pool_wait *pool_take(struct pool *pool, struct box *box, pool_cb done, void *data)
 {
     struct pool_wait *wait = xnew(struct pool_wait);
 
     wait->pool = pool;
+    wait->box = box;
     wait->done = done;
     wait->data = data;
     *pool->last = wait;
     pool->last = &wait->next;
+    pool->n_waiting++;
     pool_start(pool);
     serve(pool);
     for (struct pool_wait *w = pool->first; w; w = w->next)
@@ -243,6 +306,7 @@ void pool_forget(struct pool_wait *wait)
     *at = wait->next;
     if (wait->pool->last == &wait->next)
         wait->pool->last = at;
+    wait->pool->n_waiting--;
     free(wait);
 }
 
@@ -251,7 +315,12 @@ void pool_forget(struct pool_wait *wait)
 static void on_hello(void *data, struct zygote *z)
 {
     struct pool *pool = data;
+    struct err e = ERR_INIT;
 
+    if (pool->boxes && boxes_set_interpreter(pool->boxes, zygote_interpreter(z), &e) < 0) {
+        answer_all(pool, e.text);
+        return;
+    }
     if (z == pool->warm) {
         /* Kernels that were forked from the bare one keep it; it takes no more. */
         zygote_retire(pool->bare);
@@ -294,10 +363,32 @@ static const struct zygote_events events = {on_hello, on_failed};
 
 /* ---- life ---- */
 
-struct pool *pool_new(const struct pool_config *config)
+static void on_boxes_changed(void *data)
+{
+    serve(data);
+}
+
+const struct boxes *pool_boxes(const struct pool *pool)
+{
+    return pool->boxes;
+}
+
+int pool_new(const struct pool_config *config, struct pool **ret, struct err *e)
 {
     struct pool *pool = xnew(struct pool);
+    struct boxes_config boxes = {
+        .loop = config->loop,
+        .isolation = config->isolation,
+        .ready = config->spare ? LIMIT_BOXES_READY : 0,
+        .changed = on_boxes_changed,
+        .data = pool,
+    };
 
+    if (config->isolation && boxes_new(&boxes, &pool->boxes, e) < 0) {
+        free(pool);
+        return -e->code;
+    }
+    pool->generation = pool->boxes ? boxes_generation(pool->boxes) : 0;
     pool->config = *config;
     pool->config.workdir = xstrdup(config->workdir);
     pool->config.python = xstrdup(config->python);
@@ -306,7 +397,8 @@ struct pool *pool_new(const struct pool_config *config)
     pool->spare_timer = xnew(uv_timer_t);
     (void)uv_timer_init(config->loop, pool->spare_timer);
     pool->spare_timer->data = pool;
-    return pool;
+    *ret = pool;
+    return 0;
 }
 
 static void retire_both(struct pool *pool)
@@ -334,6 +426,7 @@ void pool_free(struct pool *pool)
         return;
     answer_all(pool, "the server is ending");
     retire_both(pool);
+    boxes_free(pool->boxes);
     uv_close((uv_handle_t *)pool->spare_timer, on_timer_closed);
     free((char *)pool->config.workdir);
     free((char *)pool->config.python);

@@ -10,6 +10,8 @@
 #include <stdint.h>
 #include <uv.h>
 
+struct box;
+struct boxes;
 struct err;
 struct kernel;
 struct pool;
@@ -17,13 +19,15 @@ struct pool;
 struct pool_config {
     uv_loop_t *loop;
     const char *workdir;
-    const char *python;  /* NULL: the .venv's below workdir, else python3 */
-    const char *preload; /* NULL: the default modules; "": no warm zygote */
-    size_t spare;        /* kernels kept ready */
-    uint64_t server;     /* for marks */
+    const char *python;                /* NULL: the .venv's below workdir, else python3 */
+    const char *preload;               /* NULL: the default modules; "": no warm zygote */
+    size_t spare;                      /* kernels kept ready */
+    uint64_t server;                   /* for marks */
+    const struct isolation *isolation; /* kernels are isolated; NULL: local ones */
 };
 
-struct pool *pool_new(const struct pool_config *config);
+/* e: no sandbox can be made here (boxes.h). */
+int pool_new(const struct pool_config *config, struct pool **ret, struct err *e);
 void pool_free(struct pool *pool); /* ends every interpreter */
 
 /* Start the interpreters if they are not there; safe to call again. */
@@ -33,11 +37,14 @@ struct pool_wait; /* somebody who waits for a kernel */
 
 /*
  * One kernel, now (then the return value is NULL and done was called) or later. k is NULL when there is none to be
- * had: text says why and what to do.
+ * had: text says why and what to do. Of isolated ones the taker owns k->box too; box: a new kernel in that one, which
+ * is what follows when a kernel has died.
  */
 typedef void (*pool_cb)(void *data, struct kernel *k, const char *text);
-struct pool_wait *pool_take(struct pool *pool, pool_cb done, void *data);
+struct pool_wait *pool_take(struct pool *pool, struct box *box, pool_cb done, void *data);
 void pool_forget(struct pool_wait *wait); /* done will not be called */
+
+const struct boxes *pool_boxes(const struct pool *pool); /* NULL: local */
 
 /* Packages changed: sessions from now on come from new interpreters; a .venv that was made is used. */
 void pool_renew(struct pool *pool);

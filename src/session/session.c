@@ -1,25 +1,18 @@
 #include "session/session.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <linux/openat2.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/err.h"
-#include "base/fd.h"
 #include "base/limits.h"
 #include "base/mem.h"
 #include "kernel/wire.h"
+#include "session/boxes.h"
 #include "session/impl.h"
 #include "session/kernel.h"
 #include "session/pool.h"
-
-#define SCRATCH_PREFIX ".cellblock/"
 
 const char *session_id(const struct session *s)
 {
@@ -46,7 +39,8 @@ static void on_gone(void *data)
     struct kernel *k = s->kernel;
     struct job *job = s->first;
 
-    keeper_end_kernel(&s->all->keeper, k->mark);
+    if (!s->box) /* else what it left stays in the sandbox, until the next kernel there or the end of the session */
+        keeper_end_kernel(&s->all->keeper, k->mark);
     s->kernel_lost = true;
     if (job && job->started)
         job->kind->kernel_gone(job);
@@ -69,6 +63,7 @@ static void on_kernel(void *data, struct kernel *k, const char *text)
     s->wait = NULL;
     if (k) {
         s->kernel = k;
+        s->box = k->box;
         kernel_attach(k, &kernel_events, s);
         session_next(s);
     } else if (s->first && !s->first->started) {
@@ -79,6 +74,19 @@ static void on_kernel(void *data, struct kernel *k, const char *text)
 
 /* ---- the queue ---- */
 
+/* The sandbox is gone, with all files: the next kernel gets another. */
+static void drop_dead_box(struct session *s)
+{
+    if (!s->box || box_alive(s->box))
+        return;
+    box_end(s->box);
+    s->box = NULL;
+    s->files_lost = true;
+    session_forget_scratch(s);
+    while (s->n_recent)
+        free(s->recent[--s->n_recent]);
+}
+
 void session_next(struct session *s)
 {
     struct job *job = s->first;
@@ -86,9 +94,11 @@ void session_next(struct session *s)
     if (!job || job->started || s->closed || s->wait)
         return;
     if (!s->kernel) {
-        /* on_kernel may be called before pool_take returns, and then this again: NULL must not overwrite its wait. */
-        struct pool_wait *wait = pool_take(s->all->pool, on_kernel, s);
+        struct pool_wait *wait;
 
+        drop_dead_box(s);
+        /* on_kernel may be called before pool_take returns, and then this again: NULL must not overwrite its wait. */
+        wait = pool_take(s->all->pool, s->box, on_kernel, s);
         if (wait)
             s->wait = wait;
         return;
@@ -144,77 +154,6 @@ void job_remove(struct job *job)
     }
 }
 
-/* ---- files ---- */
-
-const char *session_scratch(struct session *s)
-{
-    if (s->scratch)
-        return s->scratch;
-    if (!s->all->keeper.rundir)
-        return NULL;
-    s->scratch = xasprintf("%s/%s", s->all->keeper.rundir, s->id);
-    if (mkdir(s->scratch, 0700) < 0 && errno != EEXIST) {
-        free(s->scratch);
-        s->scratch = NULL;
-    }
-    return s->scratch;
-}
-
-void session_remember_file(struct session *s, const char *path)
-{
-    size_t max = sizeof s->recent / sizeof *s->recent;
-
-    for (size_t i = 0; i < s->n_recent; i++)
-        if (strcmp(s->recent[i], path) == 0)
-            return;
-    if (s->n_recent == max) {
-        free(s->recent[0]);
-        memmove(s->recent, s->recent + 1, (max - 1) * sizeof *s->recent);
-        s->n_recent--;
-    }
-    s->recent[s->n_recent++] = xstrdup(path);
-}
-
-int session_open_file(const struct session *s, const char *path, int *ret_fd, int64_t *ret_size, struct err *e)
-{
-    /* openat2(2): no way out of the directory, by no symlink, and no FIFO that would block. */
-    struct open_how how = {
-        .flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
-        .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS,
-    };
-    autofd int scratch = -1, fd = -1;
-    int dir = s->all->workdir_fd;
-    struct stat st;
-
-    if (strncmp(path, SCRATCH_PREFIX, strlen(SCRATCH_PREFIX)) == 0) {
-        path += strlen(SCRATCH_PREFIX);
-        scratch = s->scratch ? open(s->scratch, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
-        dir = scratch;
-    }
-    fd = dir < 0 ? -1 : (int)syscall(SYS_openat2, dir, path, &how, sizeof how);
-    if (fd < 0 && (errno == EXDEV || errno == ELOOP))
-        return err_set(e, EACCES, "%s leads out of the session's files", path);
-    if (fd < 0)
-        return err_set(e, dir < 0 ? ENOENT : errno, "%s: %s", path, strerror(dir < 0 ? ENOENT : errno));
-    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
-        return err_set(e, EINVAL, "%s is not a regular file", path);
-    *ret_fd = steal_fd(&fd);
-    *ret_size = st.st_size;
-    return 0;
-}
-
-void sessions_each_file(const struct sessions *all,
-                        void (*each)(void *data, const char *session, const char *path, int64_t size), void *data)
-{
-    for (const struct session *s = all->first; s; s = s->next)
-        for (size_t i = s->n_recent; i-- > 0;) {
-            struct stat st;
-
-            if (fstatat(all->workdir_fd, s->recent[i], &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode))
-                each(data, s->id, s->recent[i], st.st_size);
-        }
-}
-
 /* ---- the end ---- */
 
 static void on_closed(uv_handle_t *handle)
@@ -226,7 +165,7 @@ static void on_closed(uv_handle_t *handle)
     for (size_t i = 0; i < s->n_recent; i++)
         free(s->recent[i]);
     buf_fini(&s->idle_text);
-    free(s->scratch);
+    session_forget_scratch(s);
     free(s);
 }
 
@@ -252,8 +191,11 @@ void session_close(struct session *s)
 
         kernel_free(s->kernel);
         s->kernel = NULL;
-        keeper_end_kernel(&s->all->keeper, mark);
+        if (!s->box)
+            keeper_end_kernel(&s->all->keeper, mark);
     }
+    box_end(s->box);
+    s->box = NULL;
     s->closing = 2;
     uv_close((uv_handle_t *)&s->ladder, on_closed);
     uv_close((uv_handle_t *)&s->tick, on_closed);

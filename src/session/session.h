@@ -12,6 +12,8 @@
 #include <uv.h>
 
 struct err;
+struct isolation;
+struct isolation_level;
 struct sessions;
 struct session;
 struct execution;
@@ -24,7 +26,8 @@ struct sessions_config {
     size_t max_sessions; /* 0: the default, likewise below */
     int64_t idle_ms;
     size_t spare_kernels;
-    bool no_warm; /* never start a warm zygote (cellblock run) */
+    bool no_warm;                      /* never start a warm zygote (cellblock run) */
+    const struct isolation *isolation; /* sessions are isolated (isolation.h); NULL: local. Outlives the sessions */
 };
 
 /* Strings of config are copied. Starts no process. */
@@ -39,6 +42,11 @@ void sessions_warm(struct sessions *all);
  */
 void sessions_stop(struct sessions *all, void (*done)(void *data), void *data);
 
+bool sessions_isolated(const struct sessions *all);
+
+/* What isolated sessions get on this machine (boxes.h); NULL: they are local, or none was started yet. */
+const struct isolation_level *sessions_level(const struct sessions *all);
+
 /* Call cb in ms milliseconds, or when the sessions are stopped, whichever comes first. */
 void sessions_later(struct sessions *all, uint64_t ms, void (*cb)(void *data), void *data);
 
@@ -52,9 +60,31 @@ void session_close(struct session *s);
 /* A file of the session: path below the workspace, or below ".cellblock/" for the session's scratch files. */
 int session_open_file(const struct session *s, const char *path, int *ret_fd, int64_t *ret_size, struct err *e);
 
+/* The same, to be written: a new file, or one that is there, emptied. Its directory exists. The caller closes *ret_fd.
+ */
+int session_create_file(struct session *s, const char *path, int *ret_fd, struct err *e);
+
+/* A directory of its workspace, to be read; "." is the workspace itself. */
+int session_open_dir(const struct session *s, const char *path, int *ret_fd, struct err *e);
+
 /* The files that sessions changed lately and that are still there, newest session first. */
 void sessions_each_file(const struct sessions *all,
                         void (*each)(void *data, const char *session, const char *path, int64_t size), void *data);
+
+/* ---- for those who look from outside (overview.c) ---- */
+
+struct session_info {
+    const char *id, *workdir; /* the code's working directory, as the code sees it */
+    bool isolated, busy;
+    int64_t idle_ms; /* since its last call */
+    size_t n_files;  /* that changed lately */
+};
+
+void session_describe(const struct session *s, struct session_info *ret); /* texts live as long as the session */
+void sessions_each(const struct sessions *all, void (*each)(void *data, const struct session_info *info), void *data);
+
+/* A private directory of this server, or NULL while there is none: it is made with the first session. */
+const char *sessions_runtime_dir(const struct sessions *all);
 
 /* ---- executions ---- */
 
@@ -108,10 +138,13 @@ struct exec_outcome {
     bool out_of_memory;       /* with a signal: the system killed something for want of memory meanwhile */
     bool variables_kept;      /* does the kernel live? */
     bool kernel_was_replaced; /* this execution started in a fresh kernel because the earlier one had died */
+    bool files_kept;          /* does the place live where they are? */
+    bool files_were_lost;     /* the earlier place did not: this started with an empty directory */
     bool interrupted_hard;    /* needed the abort that cannot be caught */
     int64_t duration_us;      /* from the start of the code to its end */
     int64_t output_total;     /* bytes that the code wrote, kept or not */
-    const char *output_path;  /* where the whole output is, when the text here was cut; else NULL */
+    const struct isolation_level *isolation; /* NULL: it ran locally */
+    const char *output_path;                 /* where the whole output is, when the text here was cut; else NULL */
 };
 
 struct exec_ops {

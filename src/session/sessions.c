@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/random.h"
+#include "session/boxes.h"
 #include "session/impl.h"
 #include "session/pool.h"
 #include "session/processes.h"
@@ -43,6 +44,7 @@ int sessions_new(const struct sessions_config *config, struct sessions **ret, st
     all->loop = config->loop;
     all->workdir = xstrdup(config->workdir);
     all->workdir_fd = fd;
+    all->isolated = config->isolation;
     all->max_sessions = config->max_sessions ? config->max_sessions : LIMIT_SESSIONS;
     all->idle_ms = config->idle_ms ? config->idle_ms : LIMIT_SESSION_IDLE_MS;
     all->max_running = (size_t)uv_available_parallelism() * LIMIT_RUNNING_PER_CORE;
@@ -52,6 +54,7 @@ int sessions_new(const struct sessions_config *config, struct sessions **ret, st
         .loop = config->loop,
         .workdir = all->workdir,
         .python = xstrdup(config->python),
+        .isolation = config->isolation,
         .preload = config->no_warm ? xstrdup("") : xstrdup(config->preload),
         .spare = config->no_warm         ? 0
                  : config->spare_kernels ? config->spare_kernels
@@ -88,9 +91,11 @@ int sessions_prepare(struct sessions *all, struct err *e)
         all->keeper_running = true;
         all->oom_kills = processes_oom_kills();
     }
-    all->watch = watch_new(all->loop, all->workdir);
     all->pool_config->server = all->keeper.server;
-    all->pool = pool_new(all->pool_config);
+    r = pool_new(all->pool_config, &all->pool, e);
+    if (r < 0)
+        return r;
+    all->watch = all->isolated ? NULL : watch_new(all->loop, all->workdir);
     free_pool_config(all);
     return 0;
 }
@@ -103,6 +108,18 @@ void sessions_warm(struct sessions *all)
         log_warn("%s; trying again at the first call", e.text);
     else
         pool_start(all->pool);
+}
+
+bool sessions_isolated(const struct sessions *all)
+{
+    return all->isolated;
+}
+
+const struct isolation_level *sessions_level(const struct sessions *all)
+{
+    const struct boxes *boxes = all->pool ? pool_boxes(all->pool) : NULL;
+
+    return boxes ? boxes_level(boxes) : NULL;
 }
 
 void sessions_wake(struct sessions *all)
@@ -178,6 +195,7 @@ int session_new(struct sessions *all, struct session **ret, struct err *e)
     s = xnew(struct session);
     s->all = all;
     s->last = &s->first;
+    s->scratch_fd = -1;
     s->last_used_ms = clock_ms();
     do
         random_id(s->id, SESSION_ID_CHARS);

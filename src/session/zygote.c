@@ -16,10 +16,12 @@
 #include "base/mem.h"
 #include "kernel/embed.h"
 #include "kernel/wire.h"
+#include "session/boxes.h"
 #include "session/kernel.h"
 #include "session/processes.h"
 
 #define HELLO_WITHIN_MS 30000 /* a bare one; a warm one may import for long */
+#define END_WITHIN_MS 1000
 #define NAME_ONE " Name a CPython from 3.9 on with --python."
 #define SAID_MAX (4 * KIB) /* of what an interpreter writes to stderr while it starts */
 
@@ -30,7 +32,7 @@ struct zygote {
     uv_timer_t hello_timer;
     int control, said;
     unsigned closing;
-    bool running, ready, failed, retired;
+    bool running, ready, failed, retired, ending;
     struct buf said_text;
     char *failure;
     struct interpreter interpreter;
@@ -66,6 +68,14 @@ static void on_closed(uv_handle_t *handle)
         free_now(z);
 }
 
+static void on_not_ended(uv_timer_t *timer)
+{
+    struct zygote *z = timer->data;
+
+    (void)uv_process_kill(&z->process, SIGKILL);
+}
+
+/* Once it has no kernels it is told to end, and freed when it has. */
 static void free_if_done(struct zygote *z)
 {
     uv_handle_t *handles[] = {(uv_handle_t *)&z->process, (uv_handle_t *)&z->control_poll, (uv_handle_t *)&z->said_poll,
@@ -73,8 +83,20 @@ static void free_if_done(struct zygote *z)
 
     if (!z->retired || z->kernels || uv_is_closing(handles[1]))
         return;
+    if (z->running && !z->ending) {
+        z->ending = true;
+        if (z->ready) { /* not close: its number must stay taken until the handle that polls it is closed too */
+            (void)shutdown(z->control, SHUT_RDWR);
+            (void)uv_timer_start(&z->hello_timer, on_not_ended, END_WITHIN_MS, 0);
+            uv_unref((uv_handle_t *)&z->hello_timer);
+        } else { /* it imports, and would not see the end of the channel */
+            (void)uv_process_kill(&z->process, SIGKILL);
+        }
+        (void)uv_poll_stop(&z->control_poll);
+        (void)uv_poll_stop(&z->said_poll);
+    }
     if (z->running)
-        (void)uv_process_kill(&z->process, SIGKILL);
+        return; /* on_process_exit */
     for (size_t i = 0; i < 4; i++) {
         z->closing++;
         uv_close(handles[i], on_closed);
@@ -144,6 +166,7 @@ static void on_process_exit(uv_process_t *process, int64_t status, int signal)
     log_debug("python process %d ended: status %d, signal %d", process->pid, (int)status, signal);
     z->running = false;
     fail(z);
+    free_if_done(z);
 }
 
 static void on_late(uv_timer_t *timer)
@@ -167,6 +190,19 @@ static struct kernel *find_kernel(struct zygote *z, uint32_t serial)
     return k;
 }
 
+/* Before the first fork: it becomes able to enter sandboxes. */
+static int tell_isolation(struct zygote *z)
+{
+    const struct buf *entering = boxes_entering(z->config.boxes);
+    struct zy_msg msg = {.op = ZY_ISOLATE, .text_size = (uint32_t)entering->len};
+    autobuf struct buf packet = BUF_INIT;
+    int userns = boxes_userns(z->config.boxes);
+
+    (void)buf_append(&packet, &msg, sizeof msg);
+    (void)buf_append(&packet, buf_begin(entering), entering->len);
+    return fd_send(z->control, buf_begin(&packet), packet.len, &userns, userns >= 0);
+}
+
 static void take_hello(struct zygote *z, char *text)
 {
     char **fields[] = {&z->interpreter.version, &z->interpreter.executable, &z->interpreter.prefix,
@@ -176,6 +212,8 @@ static void take_hello(struct zygote *z, char *text)
         return;
     for (size_t i = 0; i < 5; i++)
         *fields[i] = xstrdup(text ? strsep(&text, "\n") : "");
+    if (z->config.boxes && tell_isolation(z) < 0)
+        return; /* it has ended: on_process_exit tells */
     z->ready = true;
     (void)uv_timer_stop(&z->hello_timer);
     if (z->config.events)
@@ -254,27 +292,34 @@ static void on_said(uv_poll_t *poll, int status, int events)
     (void)buf_append(&z->said_text, text, (size_t)n); /* full: the beginning tells most */
 }
 
-int zygote_fork(struct zygote *z, struct kernel **ret, struct err *e)
+int zygote_fork(struct zygote *z, struct box *box, bool alone, struct kernel **ret, struct err *e)
 {
     struct {
         struct zy_msg m;
         char nonce[WIRE_NONCE_SIZE];
     } packet = {0};
     uint32_t serial = ++next_serial;
-    int fds[2] = {-1, -1}, r;
+    int fds[ZY_FORK_FDS_MAX] = {-1, -1}, r;
+    size_t n_fds = 2;
     struct kernel *k;
 
     r = kernel_new(z->config.loop, z, serial, processes_mark(z->config.server, serial), &k, fds, e);
     if (r < 0)
         return r;
+    k->box = box;
     k->next = z->kernels;
     z->kernels = k;
+    if (box) {
+        packet.m.value = (uint64_t)box_sandbox(box)->namespaces;
+        packet.m.status = alone ? ZY_FORK_ALONE : 0;
+        fds[n_fds++] = box_sandbox(box)->pidfd;
+    }
     packet.m.op = ZY_FORK;
     packet.m.kernel = serial;
     packet.m.mark = k->mark;
     packet.m.text_size = WIRE_NONCE_SIZE;
     memcpy(packet.nonce, k->nonce, WIRE_NONCE_SIZE);
-    r = fd_send(z->control, &packet, sizeof packet, fds, 2);
+    r = fd_send(z->control, &packet, sizeof packet, fds, n_fds);
     fd_close(&fds[0]);
     fd_close(&fds[1]);
     if (r < 0) {
@@ -316,7 +361,8 @@ static int spawn(struct zygote *z, const struct start_fds *fds, struct err *e)
     uv_process_options_t options = {
         .file = z->config.python,
         .args = args,
-        .cwd = z->config.workdir,
+        .cwd = z->config.boxes ? "/" : z->config.workdir,
+        .env = z->config.boxes ? (char **)boxes_environment(z->config.boxes) : NULL,
         .flags = UV_PROCESS_DETACHED, /* a terminal's Ctrl-C is for the server */
         .stdio = stdio,
         .stdio_count = 6,

@@ -9,6 +9,8 @@
 #include <stdint.h>
 #include <uv.h>
 
+struct box;
+struct boxes;
 struct err;
 struct kernel;
 struct zygote;
@@ -26,8 +28,9 @@ struct zygote_events {
 struct zygote_config {
     uv_loop_t *loop;
     const char *python, *workdir;
-    const char *preload; /* NULL: a bare one */
-    uint64_t server;     /* for the marks of its kernels */
+    const char *preload;       /* NULL: a bare one */
+    const struct boxes *boxes; /* its kernels are isolated; NULL: local ones */
+    uint64_t server;           /* for the marks of its kernels */
     const struct zygote_events *events;
     void *data;
 };
@@ -35,8 +38,11 @@ struct zygote_config {
 int zygote_start(const struct zygote_config *config, struct zygote **ret, struct err *e);
 const struct interpreter *zygote_interpreter(const struct zygote *z); /* NULL before hello */
 
-/* A new kernel, which can be sent frames at once; the fork follows. */
-int zygote_fork(struct zygote *z, struct kernel **ret, struct err *e);
+/*
+ * A new kernel, which can be sent frames at once; the fork follows. In box, where kernels are isolated; alone: what an
+ * earlier kernel left there is ended first.
+ */
+int zygote_fork(struct zygote *z, struct box *box, bool alone, struct kernel **ret, struct err *e);
 
 /* For kernel_free: the kernel is not to be spoken of any more. */
 void zygote_release(struct zygote *z, struct kernel *k);

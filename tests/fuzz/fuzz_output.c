@@ -62,7 +62,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         data += 2 + part;
         size -= 2 + part;
     }
-    output_finish(o, "/nonexistent", 1, &items, &n, &path);
+    output_finish(o, -1, "/nonexistent", 1, &items, &n, &path);
     for (size_t i = 0; i < n; i++)
         text += items[i].kind == EXEC_TEXT ? items[i].size : 0;
     assert(text < 8 * LIMIT_TEXT_CHARS);

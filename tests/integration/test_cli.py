@@ -3,6 +3,7 @@
 import os
 import pathlib
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -35,10 +36,21 @@ def test_version(work):
 def test_help(work):
     done = cli("--help", cwd=work)
     assert done.returncode == 0 and not done.stderr
-    for word in ("stdio", "run", "--local", "--python", "--max-timeout", "mcpServers"):
+    for word in ("stdio", "run", "cp", "sessions", "--local", "--python", "--max-timeout", "--mount", "mcpServers"):
         assert word in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 120
     assert cli("stdio", "--help", cwd=work).returncode == 0 and cli("-h", cwd=work).returncode == 0
+
+
+def test_help_is_grouped(work):
+    titles = re.findall(r"^(\S.*):$", cli("--help", cwd=work).stdout, re.M)
+    assert len(titles) == 5 and "isolated" in titles[2] and "run" in titles[3]
+
+
+def test_help_whatever_is_wrong(work):
+    for args in (["stdio", "--memory", "lots", "--help"], ["-h", "--nonsense"], ["cp", "--help"]):
+        done = cli(*args, cwd=work, env={"CELLBLOCK_MEMORY": "nonsense"})
+        assert done.returncode == 0 and "--mount" in done.stdout and not done.stderr
 
 
 def test_help_names_each_variable(work):
@@ -66,10 +78,51 @@ def test_help_names_each_variable(work):
         (["run", "a.py", "b.py"], "b.py"),
         (["run", "--figures"], "--figures"),
         (["stdio", "--local", "--log-level", "loud"], "loud"),
+        (["--local=perhaps"], "perhaps"),
+        (["--max-sessions", "0"], "from 1"),
+        (["--max-sessions", "1.5"], "whole number"),
+        (["--memory", "lots"], "512m"),
+        (["--memory", "1m"], "from 64m"),
+        (["--workspace-size=1k"], "from 1m"),
+        (["--tmp-size", "20t"], "to 16t"),
+        (["--max-file-size", "-1"], "-1"),
+        (["--processes", "1"], "from 4"),
+        (["--open-files", "many"], "many"),
+        (["--cpu-time", "0"], "from 1"),
+        (["--env", "1A=x"], "NAME=VALUE"),
+        (["--env", "CBTEST_NOT_SET"], "CBTEST_NOT_SET=VALUE"),
+        (["--network=host"], "1 or 0"),
+        (["--require-isolation", "some"], "cellblock doctor"),
+        (["--require-isolation", "none"], "--local"),
+        (["--mount", "/nonexistent/x:/data"], "/nonexistent/x"),
+        (["--mount", "~/x"], "whole path"),
+        (["--mount", "/usr/share:data"], "/data"),
+        (["--mount", "/usr/share:/data:rx"], "rw, not 'rx'"),
+        (["--mount", "/usr/share:/etc"], "another path"),
+        (["--mount", "/"], "below it"),
+        (["--mount", "/proc"], "its own"),
+        (["--mount", "/dev/null:/x"], "device"),
+        (["--mount", "/usr/share:/x:rw"], "Leave :rw away"),
+        (["--mount", ".:/x:rw"], "--python"),
+        (["--mont", "/x"], "--mount"),
+        (["--local", "--memory", "1g"], "--local"),
+        (["--local", "--mount", "/usr/share:/x"], "--mount"),
+        (["--local", "--env", "A=1"], "--env"),
+        (["--local", "--network"], "--network"),
+        (["--local", "--require-isolation", "any"], "contradict"),
+        (["run", "--local", "--processes", "5", "-c", "1"], "--processes"),
+        (["cp"], "SESSION:PATH"),
+        (["cp", "x"], "SESSION:PATH"),
+        (["cp", "x", "y"], "SESSION:PATH"),
+        (["cp", "x", "y", "z"], "`z`"),
+        (["cp", "--local", "x", "y"], "--local"),
+        (["cp", "-x", "x", "y"], "-x"),
+        (["sessions", "x"], "no argument"),
     ],
 )
 def test_usage_errors(work, args, says):
-    done = cli(*args, cwd=work)
+    # No interpreter is named: it is for some of these to name one.
+    done = cli(*args, cwd=work, env={"CELLBLOCK_PYTHON": ""})
     assert done.returncode == 2, done
     assert says in done.stderr and done.stdout == ""
     assert len(done.stderr.splitlines()) <= 5 and done.stderr.startswith("cellblock: ")
@@ -81,15 +134,50 @@ def test_working_directory_that_is_not_there(work):
 
 
 def test_working_directory_by_option(work, tmp_path):
-    done = cli("run", "--workdir", work, "-c", "import os; os.getcwd()", cwd=tmp_path)
+    done = cli("run", "--local", "--workdir", work, "-c", "import os; os.getcwd()", cwd=tmp_path)
     assert done.stdout.strip() == repr(str(work))
 
 
-@pytest.mark.parametrize("args", [["stdio"], []])
-def test_refuses_to_start_without_local(work, args):
-    done = cli(*args, cwd=work, stdin='{"jsonrpc":"2.0","id":1,"method":"ping"}\n')
-    assert done.returncode not in (0,) and done.stdout == ""
-    assert "--local" in done.stderr and "isolat" in done.stderr
+def test_what_would_do_nothing(work):
+    """Options of isolated sessions by variables, with --local: named, not dropped."""
+    for variable, value in (("MEMORY", "1g"), ("MOUNT", "/usr/share:/x"), ("NETWORK", "1"), ("REQUIRE_ISOLATION", "full")):
+        done = cli("--local", cwd=work, env={f"CELLBLOCK_{variable}": value})
+        assert done.returncode == 2 and f"CELLBLOCK_{variable}" in done.stderr, done
+    ping = '{"jsonrpc":"2.0","id":1,"method":"ping"}\n'
+    done = cli("--local", cwd=work, env={"CELLBLOCK_NETWORK": "0", "CELLBLOCK_MEMORY": ""}, stdin=ping)
+    assert done.returncode == 0 and done.stdout, done
+
+
+def test_several_by_variable(work):
+    done = cli("stdio", cwd=work, env={"CELLBLOCK_MOUNT": "/usr/share:/a\n\n/proc:/b\n"})
+    assert done.returncode == 2 and done.stderr.startswith("cellblock: CELLBLOCK_MOUNT /proc ")
+    done = cli("stdio", cwd=work, env={"CELLBLOCK_MOUNT": "/usr/share,/usr/lib"})
+    assert done.returncode == 2 and "one a line" in done.stderr
+
+
+def test_mount_of_the_runtime_directory(work, tmp_path):
+    """Wherever TMPDIR is, and whatever leads there."""
+    tmp = tmp_path / "t" / "tmp"
+    tmp.mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp)
+    for host in (tmp, tmp_path / "t", tmp_path / "link", "/".join([str(work), "..", "t"])):
+        done = cli("stdio", "--mount", f"{host}:/x", cwd=work, env={"TMPDIR": str(tmp)})
+        assert done.returncode == 2 and "TMPDIR" in done.stderr, done
+
+
+def test_mount_of_the_environment(work, tmp_path):
+    """Nothing that the server runs may be written to from a sandbox."""
+    env = tmp_path / "project" / "env"
+    (env / "bin").mkdir(parents=True)
+    (env / "bin" / "python").symlink_to(PLAIN_PYTHON)
+    for host in (env, env.parent, env / "bin"):
+        done = cli("stdio", "--mount", f"{host}:/x:rw", "--python", env / "bin" / "python", cwd=work)
+        assert done.returncode == 2 and "Python" in done.stderr, done
+    program = tmp_path / "program"
+    program.mkdir()
+    copy = shutil.copy(BINARY, program / "cellblock")
+    done = subprocess.run([copy, "--mount", f"{program}:/x:rw"], cwd=work, capture_output=True, text=True, timeout=PATIENCE)
+    assert done.returncode == 2 and "replace" in done.stderr, done
 
 
 def test_stdio_is_the_default_command(work):
@@ -100,7 +188,6 @@ def test_stdio_is_the_default_command(work):
 def test_options_by_environment(work):
     done = cli("stdio", cwd=work, env={"CELLBLOCK_LOCAL": "1"}, stdin='{"jsonrpc":"2.0","id":1,"method":"ping"}\n')
     assert done.returncode == 0 and done.stdout
-    assert cli("stdio", cwd=work, env={"CELLBLOCK_LOCAL": "0"}).returncode != 0
     done = cli("--local", cwd=work, env={"CELLBLOCK_MAX_TIMEOUT": "nonsense"})
     assert done.returncode == 2 and "CELLBLOCK_MAX_TIMEOUT" in done.stderr
 
@@ -184,6 +271,7 @@ def test_run_streams_output(work):
         [
             BINARY,
             "run",
+            "--local",
             "--python",
             PLAIN_PYTHON,
             "-c",

@@ -47,6 +47,12 @@ void channel_open(int channel, int pipe, const char *nonce)
     (void)pthread_atfork(NULL, NULL, forked);
 }
 
+void channel_fds(int *ret_lower, int *ret_higher)
+{
+    *ret_lower = channel_fd < pipe_fd ? channel_fd : pipe_fd;
+    *ret_higher = channel_fd < pipe_fd ? pipe_fd : channel_fd;
+}
+
 /* Write everything, whatever signals come: handlers run after the frame. 0 or -errno. Without the GIL. */
 static int write_all(int fd, const char *data, size_t size)
 {

@@ -1,12 +1,13 @@
 /*
  * The extension module _cellblock: what zygote and kernel do in C. It is loaded by any CPython from 3.9 on, so it keeps
  * to the limited API of 3.9; the little that is outside of it is looked up with dlsym and may be missing. It links
- * nothing but libc.
+ * nothing but libc; what enters sandboxes is compiled into it from src/sandbox.
  *
  *   module.c     the table of functions
  *   zygote.c     the fork loop           packet.c   packets of the control channel
  *   kernel.c     from fork to kernel     channel.c  frames to and from the server
- *   interrupt.c  SIGINT and the abort    heap.c     a heap that is cheap to fork
+ *   isolate.c    into a sandbox          heap.c     a heap that is cheap to fork
+ *   interrupt.c  SIGINT and the abort
  */
 #ifndef CELLBLOCK_KERNEL_EXT_H
 #define CELLBLOCK_KERNEL_EXT_H
@@ -17,11 +18,13 @@
 
 #include <stdint.h>
 
+#include "base/err.h"
 #include "kernel/wire.h"
+#include "sandbox/enter.h"
 
 /* ---- packet.c ---- */
 
-#define PACKET_FDS 2
+#define PACKET_FDS ZY_FORK_FDS_MAX
 
 struct packet {
     struct zy_msg msg;
@@ -44,14 +47,26 @@ struct kernel_start {
     pid_t zygote;           /* whose death is ours */
     uint64_t mark;          /* 0: none */
     uint32_t *random_state; /* numpy's global Mersenne Twister, or NULL */
+    const struct enter_config *isolation; /* how to enter the sandbox; NULL: a local kernel */
+    const struct packet *packet;       /* what asked for it */
 };
 
 /* In the child: everything between fork and Python. Reports to the output pipe and exits when a step fails. */
 void kernel_enter(const struct kernel_start *start, const char *nonce);
 
+/* ---- isolate.c ---- */
+
+/* Take what ZY_ISOLATE tells, to be carried out in each kernel; enter the builder's user namespace. 0, or -1: see e. */
+int isolate_prepare(const struct packet *p, const struct enter_config **ret, struct err *e);
+
+/* In the child: into the sandbox, with the descriptors that it has; then, as the last step, sealed. 0, or -1: see e. */
+int isolate_enter(const struct enter_config *isolation, const struct packet *p, struct err *e);
+int isolate_seal(const struct enter_config *isolation, struct err *e);
+
 /* ---- channel.c ---- */
 
 void channel_open(int channel, int pipe, const char *nonce);
+void channel_fds(int *ret_lower, int *ret_higher); /* the two that it has */
 PyObject *channel_recv(PyObject *self, PyObject *none);
 PyObject *channel_pending(PyObject *self, PyObject *none);
 PyObject *channel_send(PyObject *self, PyObject *args);

@@ -8,6 +8,7 @@
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "kernel/mark.h"
@@ -18,15 +19,19 @@
 
 #define MT_WORDS 624 /* of numpy's mt19937_state: key[624], then int pos */
 
-static void fail(int out, const char *step)
+static void fail_text(int out, const char *text, const char *why)
 {
-    int code = errno;
-    const char *parts[] = {"cellblock: the kernel could not be set up: ", step, ": ", strerror(code), "\n"};
+    const char *parts[] = {"cellblock: the kernel could not be set up: ", text, why ? ": " : "", why ? why : "", "\n"};
 
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         if (write(out, parts[i], strlen(parts[i])) < 0)
             break;
     _exit(KERNEL_EXIT_SETUP);
+}
+
+static void fail(int out, const char *step)
+{
+    fail_text(out, step, strerror(errno));
 }
 
 /* A copy of fd out of the way, close-on-exec and blocking. */
@@ -77,23 +82,54 @@ static void reseed(uint32_t *state)
     memcpy(state + MT_WORDS, &pos, sizeof pos);
 }
 
+static void close_span(unsigned first, unsigned last)
+{
+    if (first <= last && syscall(SYS_close_range, first, last, 0) < 0)
+        fail(STDERR_FILENO, "close_range");
+}
+
+/* The zygote's own and what its libraries had opened. */
+static void close_others(void)
+{
+    int low, high;
+
+    channel_fds(&low, &high);
+    close_span(STDERR_FILENO + 1, (unsigned)low - 1);
+    close_span((unsigned)low + 1, (unsigned)high - 1);
+    close_span((unsigned)high + 1, ~0U);
+}
+
+/* A session of its own: a group that an interrupt reaches, with what the code has started and nothing else. */
+static void leave_zygote(const struct kernel_start *start)
+{
+    struct err e = ERR_INIT;
+
+    if (start->isolation) {
+        if (isolate_enter(start->isolation, start->packet, &e) < 0)
+            fail_text(start->pipe, e.text, NULL);
+        return;
+    }
+    if (getppid() != start->zygote)
+        _exit(KERNEL_EXIT_SETUP);
+    if (setsid() < 0)
+        fail(start->pipe, "setsid");
+}
+
 void kernel_enter(const struct kernel_start *start, const char *nonce)
 {
+    struct err e = ERR_INIT;
     sigset_t none;
 
     /* Lost when the parent died before: then its place is taken by another. */
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
         fail(start->pipe, "prctl(PR_SET_PDEATHSIG)");
-    if (getppid() != start->zygote)
-        _exit(KERNEL_EXIT_SETUP);
-    if (setsid() < 0) /* a group of its own: an interrupt reaches what the code has started, and nothing else */
-        fail(start->pipe, "setsid");
     if (start->mark != 0) {
         struct rlimit limit = {MARK_BASE + start->mark, MARK_BASE + start->mark};
 
         if (setrlimit(RLIMIT_RTTIME, &limit) < 0)
             fail(start->pipe, "setrlimit(RLIMIT_RTTIME)");
     }
+    leave_zygote(start);
     (void)prctl(PR_SET_NAME, "cellblock-kernel"); /* the kernel keeps 15 characters */
     set_fds(start, nonce);
     if (start->random_state)
@@ -101,4 +137,9 @@ void kernel_enter(const struct kernel_start *start, const char *nonce)
     (void)signal(SIGCHLD, SIG_DFL);
     (void)sigemptyset(&none);
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
+    if (start->isolation) {
+        close_others();
+        if (isolate_seal(start->isolation, &e) < 0)
+            fail_text(STDERR_FILENO, e.text, NULL);
+    }
 }

@@ -26,10 +26,26 @@ struct child {
 static struct {
     int control;
     uint32_t *random_state;
+    const struct enter_config *isolation; /* NULL: kernels are local */
     struct child *children;
     size_t n, cap;
     struct packet packet; /* the one being handled: 16 KB */
 } zygote = {.control = -1};
+
+/* ---- the end ---- */
+
+/*
+ * The server has no more use for this process. Kernels are taken along and reaped: as zombies they would keep their
+ * sandboxes from ending (pid_namespaces(7)) on a machine whose first process reaps nothing, as in many containers.
+ */
+static _Noreturn void end(void)
+{
+    for (size_t i = 0; i < zygote.n; i++)
+        (void)kill(zygote.children[i].pid, SIGKILL);
+    while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
+        ;
+    _exit(0);
+}
 
 /* ---- telling the server ---- */
 
@@ -38,7 +54,7 @@ static void tell(uint32_t op, uint32_t kernel, int status, const char *text)
     struct zy_msg msg = {.op = op, .kernel = kernel, .status = status};
 
     if (packet_send(zygote.control, &msg, text, strlen(text), -1) < 0)
-        _exit(0); /* the server is gone */
+        end();
 }
 
 /* tell(control, op, status, text): from Python, before the loop. */
@@ -89,7 +105,7 @@ static void reap(void)
             msg.kernel = zygote.children[i].kernel;
             zygote.children[i] = zygote.children[--zygote.n];
             if (packet_send(zygote.control, &msg, NULL, 0, -1) < 0)
-                _exit(0);
+                end();
             break;
         }
     }
@@ -109,7 +125,7 @@ static void forked(uint32_t kernel, pid_t pid)
         (void)kill(pid, SIGKILL);
         tell(ZY_FAILED, kernel, ENOMEM, "no memory for another kernel");
     } else if (status < 0) {
-        _exit(0);
+        end();
     }
 }
 
@@ -117,7 +133,9 @@ static void forked(uint32_t kernel, pid_t pid)
 
 static int valid_fork(const struct packet *p)
 {
-    return p->msg.op == ZY_FORK && p->msg.kernel != 0 && p->n_fds == 2 && p->msg.text_size == WIRE_NONCE_SIZE &&
+    int fds_right = zygote.isolation ? p->n_fds >= 3 : p->n_fds == 2;
+
+    return p->msg.op == ZY_FORK && p->msg.kernel != 0 && fds_right && p->msg.text_size == WIRE_NONCE_SIZE &&
            strspn(p->text, "0123456789abcdef") == WIRE_NONCE_SIZE;
 }
 
@@ -127,7 +145,7 @@ static int valid_fork(const struct packet *p)
  */
 static void become_kernel(const struct packet *p, pid_t parent)
 {
-    struct kernel_start start = {p->fds[0], p->fds[1], parent, p->msg.mark, zygote.random_state};
+    struct kernel_start start = {p->fds[0], p->fds[1], parent, p->msg.mark, zygote.random_state, zygote.isolation, p};
 
     (void)close(zygote.control);
     zygote.control = -1;
@@ -141,9 +159,16 @@ static void become_kernel(const struct packet *p, pid_t parent)
 /* 1 in the child. Always by fork(3): libraries like OpenBLAS hang in children that the bare system call makes. */
 static int fork_kernel(struct packet *p)
 {
-    pid_t parent = getpid(), pid = fork();
+    struct err e = ERR_INIT;
+    pid_t parent = getpid(), pid;
     char text[128];
 
+    if (zygote.isolation && enter_target(p->fds[2], &e) < 0) {
+        tell(ZY_FAILED, p->msg.kernel, e.code, e.text);
+        packet_close_fds(p);
+        return 0;
+    }
+    pid = fork();
     if (pid == 0) {
         become_kernel(p, parent);
         return 1;
@@ -160,6 +185,17 @@ static int fork_kernel(struct packet *p)
     return 0;
 }
 
+static void become_isolating(struct packet *p)
+{
+    struct err e = ERR_INIT;
+
+    if (isolate_prepare(p, &zygote.isolation, &e) < 0) {
+        tell(ZY_FAILED, 0, e.code, e.text);
+        _exit(ZYGOTE_EXIT_PROTOCOL);
+    }
+    packet_close_fds(p);
+}
+
 /* 1 in the child. */
 static int handle_packet(void)
 {
@@ -167,12 +203,18 @@ static int handle_packet(void)
     int status = packet_recv(zygote.control, p);
 
     if (status == 0)
-        _exit(0);
+        end();
     if (status == -EMFILE) {
         tell(ZY_FAILED, p->msg.kernel, EMFILE, "the zygote has too many open files");
         return 0;
     }
-    if (status < 0 || !valid_fork(p))
+    if (status < 0)
+        _exit(ZYGOTE_EXIT_PROTOCOL);
+    if (p->msg.op == ZY_ISOLATE && !zygote.isolation) {
+        become_isolating(p);
+        return 0;
+    }
+    if (!valid_fork(p))
         _exit(ZYGOTE_EXIT_PROTOCOL);
     return fork_kernel(p);
 }

@@ -25,13 +25,18 @@ STANDARD = (
 ).split()
 
 
-def warm(names):
-    """Returns what was done, as text for the log, and the address of numpy's global random state or 0."""
+def warm(names, cache=None):
+    """Returns what was done, as text for the log, and the address of numpy's global random state or 0.
+
+    cache: the user's directory for caches, if the environment does not name one.
+    """
     gc.disable()
     notes = []
     heap = _cellblock.prep_heap()
     environment = dict(os.environ)
     os.environ["MPLBACKEND"] = "Agg"
+    if cache:  # matplotlib looks for seconds at all fonts, unless it has written them down there
+        os.environ["XDG_CACHE_HOME"] = cache
     with _quiet():
         for name in STANDARD:
             _import(name, notes, optional=True)

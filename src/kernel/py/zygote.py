@@ -24,10 +24,11 @@ def start(control, mode, preload):
     if here:
         del sys.path[0]  # a random.py of the user's is for the user's code
     random_state = 0
+    cache = os.environ.pop("CELLBLOCK_WARM_CACHE", None)  # of isolated kernels' zygotes: warm.py
     if mode == "warm":
         from . import warm
 
-        report, random_state = warm.warm(preload)
+        report, random_state = warm.warm(preload, cache)
         _cellblock.tell(control, ZY_WARM, 0, report)
     import fcntl  # noqa: F401  what every kernel and its first cell need: read and compiled once
 

@@ -111,8 +111,9 @@ static void test_bound(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_plain),   cmocka_unit_test(test_carriage_return),    cmocka_unit_test(test_backspace),
-        cmocka_unit_test(test_escapes), cmocka_unit_test(test_no_escape),          cmocka_unit_test(test_escape_without_end),
+        cmocka_unit_test(test_plain),     cmocka_unit_test(test_carriage_return),
+        cmocka_unit_test(test_backspace), cmocka_unit_test(test_escapes),
+        cmocka_unit_test(test_no_escape), cmocka_unit_test(test_escape_without_end),
         cmocka_unit_test(test_bound),
     };
 

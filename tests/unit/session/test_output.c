@@ -1,4 +1,5 @@
 /* Bytes with marks, display items, and the cut. */
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -17,6 +18,7 @@
 
 static const char nonce[] = "0123456789abcdef";
 static char dir[] = "/tmp/test-output-XXXXXX";
+static int dir_fd;
 
 static void text(struct output *o, const char *bytes)
 {
@@ -45,7 +47,7 @@ static void check(struct output *o, const char *want)
     size_t n;
     char *path;
 
-    output_finish(o, dir, 1, &items, &n, &path);
+    output_finish(o, dir_fd, dir, 1, &items, &n, &path);
     for (size_t i = 0; i < n; i++)
         (void)snprintf(got + strlen(got), sizeof got - strlen(got), "%s%s:%.*s", i ? "|" : "",
                        items[i].kind == EXEC_TEXT    ? "text"
@@ -82,7 +84,7 @@ static void test_binary_data_is_whole(void **state)
     (void)state;
     output_display(o, 1, "image/png", 9, "\x89PNG\0\0x", 7);
     mark(o, 1);
-    output_finish(o, dir, 1, &items, &n, &path);
+    output_finish(o, dir_fd, dir, 1, &items, &n, &path);
     assert_int_equal(n, 1);
     assert_int_equal(items[0].size, 7);
     assert_memory_equal(items[0].data, "\x89PNG\0\0x", 7);
@@ -125,7 +127,7 @@ static void test_no_mark(void **state)
     (void)state;
     output_bytes(o, nonce, "a\0b\0CBffffffffffffffff00000001\0", 31); /* another nonce */
     output_bytes(o, nonce, "\0CB01", 5);                              /* never completed */
-    output_finish(o, dir, 1, &items, &n, &path);
+    output_finish(o, dir_fd, dir, 1, &items, &n, &path);
     assert_int_equal(n, 1);
     assert_int_equal(items[0].size, 36);
     output_free(o);
@@ -175,7 +177,7 @@ static void test_cut(void **state)
             mark(o, 1);
         }
     }
-    output_finish(o, dir, 7, &items, &n, &path);
+    output_finish(o, dir_fd, dir, 7, &items, &n, &path);
     assert_non_null(path);
     assert_int_equal(stat(path, &st), 0);
     assert_int_equal(st.st_size, output_total(o) - (int64_t)WIRE_MARK_SIZE);
@@ -209,7 +211,7 @@ static void test_flood(void **state)
     for (int i = 0; i < 100; i++)
         output_bytes(o, nonce, block, sizeof block);
     text(o, "the end\n");
-    output_finish(o, dir, 8, &items, &n, &path);
+    output_finish(o, dir_fd, dir, 8, &items, &n, &path);
     for (size_t i = 0; i < n; i++)
         total += items[i].size;
     assert_in_range(total, 1, 4 * LIMIT_TEXT_CHARS);
@@ -234,7 +236,7 @@ static void test_images_over_the_limit(void **state)
     mark(o, 1);
     show(o, 2, "image/png", "small");
     mark(o, 2);
-    output_finish(o, dir, 9, &items, &n, &path);
+    output_finish(o, dir_fd, dir, 9, &items, &n, &path);
     assert_int_equal(n, 2);
     assert_int_equal(items[0].kind, EXEC_FILE);
     assert_int_equal(stat(items[0].data, &st), 0);
@@ -260,7 +262,7 @@ int main(void)
     };
     int r;
 
-    if (!mkdtemp(dir))
+    if (!mkdtemp(dir) || (dir_fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC)) < 0)
         return 1;
     r = cmocka_run_group_tests(tests, NULL, NULL);
     (void)rmdir(dir);

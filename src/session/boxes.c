@@ -1,0 +1,340 @@
+#include "session/boxes.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "sandbox/landlock.h"
+#include "sandbox/plan.h"
+#include "sandbox/probe.h"
+#include "session/boxes_impl.h"
+
+#define MAKING_MAX 8 /* asked for and not answered yet */
+
+struct box {
+    struct boxes *all;
+    struct box *next; /* among the ready ones */
+    struct sandbox sandbox;
+    unsigned generation;
+};
+
+struct boxes {
+    struct boxes_config config;
+    struct isolation_level level;
+    struct builder builder;
+    bool running;
+    unsigned generation; /* of the builder: sandboxes of an earlier one are gone */
+    uv_poll_t *poll;     /* on the builder's socket; NULL while none runs */
+    bool has_plan;
+    struct plan plan;
+    struct buf entering;
+    char **environment;
+    struct box *ready, **last; /* the oldest first */
+    size_t n_ready, n_making;
+    size_t wanted; /* by those who wait now */
+    char *error;
+};
+
+/* ---- making ---- */
+
+static void ask(struct boxes *all);
+
+static void fail(struct boxes *all, const char *text)
+{
+    free(all->error);
+    all->error = xstrdup(text);
+    all->config.changed(all->config.data);
+}
+
+static void on_poll_closed(uv_handle_t *handle)
+{
+    free(handle);
+}
+
+static void stop_builder(struct boxes *all)
+{
+    while (all->ready) {
+        struct box *box = all->ready;
+
+        all->ready = box->next;
+        box_end(box);
+    }
+    all->last = &all->ready;
+    all->n_ready = all->n_making = 0;
+    if (all->poll) {
+        (void)uv_poll_stop(all->poll);
+        uv_close((uv_handle_t *)all->poll, on_poll_closed);
+        all->poll = NULL;
+    }
+    if (all->running)
+        builder_stop(&all->builder);
+    all->running = false;
+}
+
+/* Every sandbox went with it. The next taker starts another. */
+static void builder_lost(struct boxes *all, const char *text)
+{
+    log_warn("%s", text);
+    stop_builder(all);
+    fail(all, text);
+}
+
+static void on_answer(uv_poll_t *poll, int status, int events)
+{
+    struct boxes *all = poll->data;
+    struct err e = ERR_INIT;
+    struct sandbox made;
+    struct box *box;
+    int r;
+
+    (void)events;
+    r = status < 0 ? err_set(&e, -status, "the process that makes sandboxes: %s", uv_strerror(status))
+                   : builder_answer(&all->builder, &made, &e);
+    if (r < 0 && (status < 0 || made.id == 0)) {
+        builder_lost(all, e.text);
+        return;
+    }
+    if (all->n_making)
+        all->n_making--;
+    if (r < 0) {
+        fail(all, e.text);
+        return;
+    }
+    box = xnew(struct box);
+    *box = (struct box){.all = all, .sandbox = made, .generation = all->generation};
+    *all->last = box;
+    all->last = &box->next;
+    all->n_ready++;
+    all->config.changed(all->config.data);
+    ask(all);
+}
+
+static int start_builder(struct boxes *all, struct err *e)
+{
+    if (all->running)
+        return 0;
+    if (builder_start(&all->builder, e) < 0)
+        return -e->code;
+    all->running = true;
+    all->generation++;
+    return 0;
+}
+
+static int start_polling(struct boxes *all)
+{
+    uv_poll_t *poll = xnew(uv_poll_t);
+    int r = uv_poll_init(all->config.loop, poll, all->builder.sock);
+
+    if (r < 0) {
+        free(poll);
+        return r;
+    }
+    poll->data = all;
+    all->poll = poll;
+    return uv_poll_start(poll, UV_READABLE, on_answer);
+}
+
+/* As many as are wanted and as are kept ready. */
+static void ask(struct boxes *all)
+{
+    struct err e = ERR_INIT;
+
+    if (!all->has_plan || all->error)
+        return;
+    if (!all->running && (start_builder(all, &e) < 0 || start_polling(all) < 0)) {
+        fail(all, e.text);
+        return;
+    }
+    while (all->n_making < MAKING_MAX && all->n_ready + all->n_making < all->wanted + all->config.ready) {
+        uint32_t id;
+
+        if (builder_ask_make(&all->builder, &all->plan, &id, &e) < 0) {
+            builder_lost(all, e.text);
+            return;
+        }
+        all->n_making++;
+    }
+}
+
+/* ---- taking ---- */
+
+struct box *boxes_take(struct boxes *all)
+{
+    struct box *box = all->ready;
+
+    free(all->error);
+    all->error = NULL;
+    if (box) {
+        all->ready = box->next;
+        if (!all->ready)
+            all->last = &all->ready;
+        all->n_ready--;
+        box->next = NULL;
+    }
+    return box;
+}
+
+void boxes_want(struct boxes *all, size_t n)
+{
+    all->wanted = n;
+    ask(all);
+}
+
+const char *boxes_error(const struct boxes *all)
+{
+    return all->error;
+}
+
+const struct sandbox *box_sandbox(const struct box *box)
+{
+    return &box->sandbox;
+}
+
+bool box_alive(const struct box *box)
+{
+    return box->generation == box->all->generation && box->all->running &&
+           syscall(SYS_pidfd_send_signal, box->sandbox.pidfd, 0, NULL, 0) == 0;
+}
+
+void box_end(struct box *box)
+{
+    if (!box)
+        return;
+    if (box->generation != box->all->generation || !box->all->running) /* its number may be another's by now */
+        (void)syscall(SYS_pidfd_send_signal, box->sandbox.pidfd, SIGKILL, NULL, 0);
+    sandbox_end(&box->all->builder, &box->sandbox);
+    free(box);
+}
+
+/* ---- the start ---- */
+
+static int try_tier(struct boxes *all, enum sandbox_tier tier, struct err *e)
+{
+    struct sandbox trial = SANDBOX_INIT;
+    autoplan struct plan plan = PLAN_INIT;
+
+    if (boxes_make_plan(all->config.isolation, tier, NULL, &plan, e) < 0 ||
+        builder_make(&all->builder, &plan, &trial, e) < 0)
+        return -e->code;
+    sandbox_end(&all->builder, &trial);
+    all->level.tier = tier;
+    all->level.name = tier_name(tier);
+    return 0;
+}
+
+static int check_required(const struct boxes *all, const struct err *why_less, struct err *e)
+{
+    enum sandbox_tier required = all->config.isolation->required;
+
+    if (all->level.tier >= required)
+        return 0;
+    return err_set(e, ENOTSUP,
+                   "isolation %s is required, this machine grants %s (%s). `cellblock doctor` tells what to do",
+                   tier_name(required), tier_name(all->level.tier), why_less->text);
+}
+
+static int start(struct boxes *all, struct err *e)
+{
+    struct err why = ERR_INIT;
+    int r = start_builder(all, &why);
+
+    if (r == 0 && try_tier(all, TIER_FULL, &why) < 0)
+        r = try_tier(all, TIER_NO_PROC, e);
+    else if (r < 0)
+        *e = why;
+    if (r < 0) {
+        autofree char *text = xstrdup(e->text);
+
+        return err_set(
+            e, e->code,
+            "no sandbox can be made here: %s. `cellblock doctor` tells what to do; --local runs code without "
+            "isolation, with your rights",
+            text);
+    }
+    all->level.landlock = landlock_abi() >= 2;
+    if (check_required(all, &why, e) < 0 ||
+        boxes_make_entering(all->config.isolation, &all->level, &all->entering, e) < 0)
+        return -e->code;
+    r = start_polling(all);
+    return r < 0 ? err_set(e, -r, "poll: %s", uv_strerror(r)) : 0;
+}
+
+int boxes_new(const struct boxes_config *config, struct boxes **ret, struct err *e)
+{
+    struct boxes *all = xnew(struct boxes);
+
+    all->config = *config;
+    all->builder = (struct builder)BUILDER_INIT;
+    all->last = &all->ready;
+    all->environment = boxes_make_environment(config->isolation);
+    if (start(all, e) < 0) {
+        stop_builder(all);
+        buf_fini(&all->entering);
+        boxes_free_environment(all->environment);
+        free(all);
+        return -e->code;
+    }
+    log_info("isolation: %s%s", tier_name(all->level.tier), all->level.landlock ? "" : ", without Landlock");
+    *ret = all;
+    return 0;
+}
+
+int boxes_set_interpreter(struct boxes *all, const struct interpreter *python, struct err *e)
+{
+    struct plan plan = PLAN_INIT;
+    int r;
+
+    if (all->has_plan)
+        return 0;
+    r = boxes_make_plan(all->config.isolation, all->level.tier, python, &plan, e);
+    if (r < 0)
+        return r;
+    all->plan = plan;
+    all->has_plan = true;
+    ask(all);
+    return 0;
+}
+
+const struct isolation_level *boxes_level(const struct boxes *all)
+{
+    return &all->level;
+}
+
+const struct buf *boxes_entering(const struct boxes *all)
+{
+    return &all->entering;
+}
+
+unsigned boxes_generation(const struct boxes *all)
+{
+    return all->generation;
+}
+
+int boxes_userns(const struct boxes *all)
+{
+    return all->builder.userns;
+}
+
+char *const *boxes_environment(const struct boxes *all)
+{
+    return all->environment;
+}
+
+void boxes_free(struct boxes *all)
+{
+    if (!all)
+        return;
+    stop_builder(all);
+    plan_fini(&all->plan);
+    buf_fini(&all->entering);
+    boxes_free_environment(all->environment);
+    free(all->error);
+    free(all);
+}

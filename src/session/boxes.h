@@ -1,0 +1,66 @@
+/*
+ * The sandboxes of isolated sessions: the builder that makes them, some kept ready, how kernels enter them. One
+ * sandbox (a box) belongs to one session, from its first kernel to its end; kernels in it may die and be replaced.
+ */
+#ifndef CELLBLOCK_SESSION_BOXES_H
+#define CELLBLOCK_SESSION_BOXES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <uv.h>
+
+#include "sandbox/build.h"
+#include "session/isolation.h"
+
+struct box;
+struct boxes;
+struct buf;
+struct err;
+struct interpreter;
+
+struct boxes_config {
+    uv_loop_t *loop;
+    const struct isolation *isolation; /* outlives the boxes */
+    size_t ready;                      /* sandboxes kept ready, beyond those of kernels that are kept ready */
+    void (*changed)(void *data);       /* a box is ready, or none can be made: boxes_error tells why */
+    void *data;
+};
+
+/*
+ * Start the builder and make a sandbox on trial. e: no sandbox can be had here, or none of the level that is required,
+ * with what to do about it. Blocks for some milliseconds.
+ */
+int boxes_new(const struct boxes_config *config, struct boxes **ret, struct err *e);
+void boxes_free(struct boxes *all); /* ends every sandbox */
+
+/* What this machine granted. */
+const struct isolation_level *boxes_level(const struct boxes *all);
+
+/* Sandboxes from now on show this interpreter and its packages; the first call makes the first ones. */
+int boxes_set_interpreter(struct boxes *all, const struct interpreter *python, struct err *e);
+
+/* What a zygote has to be told once before it can fork into boxes (wire.h, ZY_ISOLATE), and the descriptor to send. */
+const struct buf *boxes_entering(const struct boxes *all);
+int boxes_userns(const struct boxes *all); /* -1: none */
+
+/* Changes when the builder was lost and started anew: zygotes that were told of the old one cannot enter any more. */
+unsigned boxes_generation(const struct boxes *all);
+
+/* The environment of code in sandboxes, NAME=VALUE, ended by NULL. */
+char *const *boxes_environment(const struct boxes *all);
+
+/*
+ * One that is ready, or NULL: say with boxes_want how many are waited for, changed is called for each that is made.
+ * The caller owns it: box_end. boxes_free is for when none is in use any more.
+ */
+struct box *boxes_take(struct boxes *all);
+void boxes_want(struct boxes *all, size_t n);
+
+/* Why none can be made, or NULL. Forgotten by the next boxes_take. */
+const char *boxes_error(const struct boxes *all);
+
+const struct sandbox *box_sandbox(const struct box *box);
+bool box_alive(const struct box *box); /* false: everything in it is gone, its files too */
+void box_end(struct box *box);         /* NULL is fine */
+
+#endif

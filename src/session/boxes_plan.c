@@ -1,0 +1,238 @@
+/* What isolated code gets: the interpreter that it is shown, its limits, its environment. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/limits.h"
+#include "base/mem.h"
+#include "kernel/wire.h"
+#include "sandbox/filter.h"
+#include "session/boxes_impl.h"
+#include "session/zygote.h"
+
+#define SHOWN_MAX 16
+#define HOPS_MAX 8
+
+static uint64_t or_default(uint64_t value, uint64_t otherwise)
+{
+    return value ? value : otherwise;
+}
+
+/* ---- the interpreter ---- */
+
+struct shown {
+    struct sandbox_mount all[SHOWN_MAX];
+    size_t n;
+};
+
+static bool is_below(const char *path, const char *directory)
+{
+    size_t size = strlen(directory);
+
+    return strncmp(path, directory, size) == 0 && (path[size] == '/' || path[size] == '\0');
+}
+
+static void add_shown(struct shown *shown, const char *source, const char *target)
+{
+    for (size_t i = 0; i < shown->n; i++)
+        if (strcmp(shown->all[i].target, target) == 0)
+            return;
+    if (shown->n < SHOWN_MAX && !is_below(target, "/usr"))
+        shown->all[shown->n++] = (struct sandbox_mount){xstrdup(source), xstrdup(target), false};
+}
+
+/* The directory that holds an environment, and where it is named by a path with links, under that name too. */
+static int show(struct shown *shown, const char *path, struct err *e)
+{
+    static const char *const stores[] = {"/nix/store", "/gnu/store"}; /* an environment there refers to many others */
+    autofree char *real = realpath(path, NULL);
+    const char *home = getenv("HOME");
+
+    if (!real)
+        return err_errno(e, "Python's environment %s", path);
+    for (size_t i = 0; i < sizeof stores / sizeof *stores; i++)
+        if (is_below(real, stores[i])) {
+            add_shown(shown, stores[i], stores[i]);
+            return 0;
+        }
+    if (strcmp(real, "/") == 0 || (home && *home == '/' && home[1] && is_below(home, real)))
+        return err_set(e, EINVAL,
+                       "Python's environment %s holds more than Python, which isolated code would see: name another "
+                       "interpreter with --python",
+                       real);
+    add_shown(shown, real, real);
+    if (strcmp(path, real) != 0)
+        add_shown(shown, real, path);
+    return 0;
+}
+
+/* A venv's python is a link, often to a further one: each has to be there for programs that start it. */
+static int show_links(struct shown *shown, const char *executable, struct err *e)
+{
+    autofree char *at = xstrdup(executable);
+
+    for (int hop = 0; hop < HOPS_MAX; hop++) {
+        char link[4096], *slash;
+        autofree char *folder = NULL, *library = NULL;
+        ssize_t n = readlink(at, link, sizeof link - 1);
+
+        if (n <= 0)
+            return 0;
+        link[n] = '\0';
+        slash = strrchr(at, '/');
+        folder = link[0] == '/' ? xstrdup(link) : xasprintf("%.*s/%s", slash ? (int)(slash - at) : 0, at, link);
+        free(at);
+        at = xstrdup(folder);
+        for (int i = 0; i < 2; i++) { /* .../bin/python */
+            slash = strrchr(folder, '/');
+            if (slash)
+                *slash = '\0';
+        }
+        library = xasprintf("%s/lib", folder);
+        if (*folder && !is_below(folder, "/usr") && access(library, F_OK) == 0 && show(shown, folder, e) < 0)
+            return -e->code;
+    }
+    return 0;
+}
+
+static int show_interpreter(struct shown *shown, const struct interpreter *python, struct err *e)
+{
+    if (show(shown, python->base_prefix, e) < 0 || show(shown, python->prefix, e) < 0)
+        return -e->code;
+    return show_links(shown, python->executable, e);
+}
+
+int boxes_make_plan(const struct isolation *isolation, enum sandbox_tier tier, const struct interpreter *python,
+                    struct plan *ret, struct err *e)
+{
+    const struct isolation_limits *l = &isolation->limits;
+    struct shown shown = {.n = 0};
+    int r = python ? show_interpreter(&shown, python, e) : 0;
+    autofree struct sandbox_mount *mounts = xnew_n(struct sandbox_mount, shown.n + isolation->n_mounts + 1);
+    struct sandbox_config config = {
+        .mounts = mounts,
+        .tmp_bytes = or_default(l->tmp_bytes, LIMIT_BOX_TMP),
+        .shm_bytes = or_default(l->tmp_bytes, LIMIT_BOX_TMP),
+        .workspace_bytes = or_default(l->workspace_bytes, LIMIT_BOX_WORKSPACE),
+        .inodes = or_default(l->inodes, LIMIT_BOX_INODES),
+        .network = isolation->network,
+        .tier = tier,
+    };
+
+    for (size_t i = 0; i < shown.n; i++)
+        mounts[config.n_mounts++] = shown.all[i];
+    for (size_t i = 0; i < isolation->n_mounts; i++)
+        mounts[config.n_mounts++] = isolation->mounts[i];
+    if (r == 0)
+        r = plan_make(&config, ret, e);
+    for (size_t i = 0; i < shown.n; i++) {
+        free((char *)shown.all[i].source);
+        free((char *)shown.all[i].target);
+    }
+    return r;
+}
+
+/* ---- limits ---- */
+
+int boxes_make_entering(const struct isolation *isolation, const struct isolation_level *level, struct buf *ret,
+                        struct err *e)
+{
+    const struct isolation_limits *l = &isolation->limits;
+    uint64_t memory = or_default(l->memory_bytes, LIMIT_BOX_MEMORY);
+    /*
+     * Where a control group limits what is used, a bound on what may be asked for only has to make one absurd request a
+     * MemoryError instead of the end of Python; stacks of threads count in it, though they are hardly used.
+     */
+    const struct zy_limit limits[] = {
+        {RLIMIT_CORE, 0, 0},
+        {RLIMIT_NPROC, 0, or_default(l->processes, LIMIT_BOX_PROCESSES)},
+        {RLIMIT_NOFILE, 0, or_default(l->open_files, LIMIT_BOX_OPEN_FILES)},
+        {RLIMIT_FSIZE, 0, or_default(l->file_bytes, LIMIT_BOX_FILE)},
+        {RLIMIT_DATA, 0, level->memory ? memory + 1024 * MIB : memory},
+        {RLIMIT_CPU, 0, l->cpu_seconds ? l->cpu_seconds : RLIM_INFINITY},
+        {RLIMIT_MEMLOCK, 0, 64 * KIB},
+        {RLIMIT_MSGQUEUE, 0, 0},
+        {RLIMIT_NICE, 0, 0},
+        {RLIMIT_RTPRIO, 0, 0},
+        {RLIMIT_SIGPENDING, 0, 1024},
+    };
+    autobuf struct buf filter = BUF_INIT, writable = BUF_INIT;
+    struct zy_isolation head = {.landlock = level->landlock, .n_limits = sizeof limits / sizeof *limits};
+    int r = filter_compile(&filter, e);
+
+    for (size_t i = 0; i < isolation->n_mounts && r == 0; i++)
+        if (isolation->mounts[i].writable)
+            r = buf_append(&writable, isolation->mounts[i].target, strlen(isolation->mounts[i].target) + 1);
+    if (r < 0)
+        return r;
+    head.writable_size = (uint32_t)writable.len;
+    head.filter_size = (uint32_t)filter.len;
+    (void)buf_append(ret, &head, sizeof head);
+    (void)buf_append(ret, limits, sizeof limits);
+    (void)buf_append(ret, buf_begin(&writable), writable.len);
+    (void)buf_append(ret, buf_begin(&filter), filter.len);
+    return ret->len <= ZY_TEXT_MAX ? 0 : err_set(e, E2BIG, "the paths of --mount are too long");
+}
+
+/* ---- environment ---- */
+
+static char **add_variable(char **list, size_t *n, char *text_take)
+{
+    list = xrealloc(list, *n + 2, sizeof *list);
+    list[(*n)++] = text_take;
+    list[*n] = NULL;
+    return list;
+}
+
+/* Where packages keep what takes long to find out (a list of fonts): for the warming only, src/kernel/py/warm.py. */
+static char *cache_variable(void)
+{
+    const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+
+    if (cache && *cache == '/')
+        return xasprintf("CELLBLOCK_WARM_CACHE=%s", cache);
+    return home && *home == '/' ? xasprintf("CELLBLOCK_WARM_CACHE=%s/.cache", home) : NULL;
+}
+
+char **boxes_make_environment(const struct isolation *isolation)
+{
+    static const char *const own[] = {
+        "PATH=/usr/local/bin:/usr/bin:/bin",
+        "HOME=" SANDBOX_WORKSPACE,
+        "LANG=C.UTF-8",
+        "USER=user",
+        "LOGNAME=user",
+        "SHELL=/bin/sh",
+        "TERM=dumb",
+        "PYTHONNOUSERSITE=1", /* the host may have a directory of the same name as the sandbox's HOME */
+    };
+    char **list = NULL, *cache = cache_variable();
+    size_t n = 0;
+
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++) {
+        size_t name = strcspn(own[i], "=") + 1;
+        bool replaced = false;
+
+        for (size_t j = 0; j < isolation->n_environment && !replaced; j++)
+            replaced = strncmp(isolation->environment[j], own[i], name) == 0;
+        if (!replaced)
+            list = add_variable(list, &n, xstrdup(own[i]));
+    }
+    if (cache)
+        list = add_variable(list, &n, cache);
+    for (size_t i = 0; i < isolation->n_environment; i++)
+        list = add_variable(list, &n, xstrdup(isolation->environment[i]));
+    return list;
+}
+
+void boxes_free_environment(char **environment)
+{
+    for (char **at = environment; at && *at; at++)
+        free(*at);
+    free(environment);
+}
