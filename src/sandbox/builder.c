@@ -19,6 +19,7 @@
 #include "base/err.h"
 #include "base/fd.h"
 #include "sandbox/build.h"
+#include "sandbox/cgroup.h"
 #include "sandbox/init.h"
 #include "sandbox/mount.h"
 #include "sandbox/outer.h"
@@ -29,7 +30,7 @@
 
 struct slot {
     uint32_t id; /* 0: free */
-    pid_t pid;
+    pid_t pid;   /* 0: reaped */
     int pidfd, control;
 };
 
@@ -37,6 +38,8 @@ static struct {
     int sock, host_proc_user;
     bool privileged;
     uint32_t uid_pool;
+    struct cgroups cgroups;
+    size_t n_groups_left; /* slots whose group could not be removed yet */
     struct slot slots[OUTER_SANDBOXES_MAX];
 } builder;
 
@@ -46,10 +49,10 @@ static char packet[BUILD_MSG_MAX];
 
 static void answer(const struct build_msg *msg, const char *text, const int *fds, size_t n_fds)
 {
-    char out[sizeof *msg + ERR_TEXT_MAX];
+    char out[sizeof *msg + BUILD_ANSWER_MAX];
     struct build_msg head = *msg;
 
-    head.size = (uint32_t)strnlen(text, ERR_TEXT_MAX);
+    head.size = (uint32_t)strnlen(text, BUILD_ANSWER_MAX);
     memcpy(out, &head, sizeof head);
     memcpy(out + sizeof head, text, head.size);
     if (fd_send(builder.sock, out, sizeof head + head.size, fds, n_fds) < 0)
@@ -141,14 +144,33 @@ static int start_init(struct slot *slot, const struct plan *plan, int *ret_works
     return attend(slot, ret_workspace, e);
 }
 
+/* Nobody is left in its group, but the kernel may not be done with it: then later. */
+static void free_slot(struct slot *slot)
+{
+    if (builder.cgroups.version && cgroup_remove(&builder.cgroups, slot->id, 0, NULL) == -EBUSY)
+        builder.n_groups_left++;
+    else
+        slot->id = 0;
+}
+
+static void free_left_slots(void)
+{
+    size_t n = builder.n_groups_left;
+
+    builder.n_groups_left = 0;
+    for (size_t i = 0; n && i < OUTER_SANDBOXES_MAX; i++)
+        if (builder.slots[i].id != 0 && builder.slots[i].pid == 0)
+            free_slot(&builder.slots[i]);
+}
+
 static void end_slot(struct slot *slot)
 {
     fd_close(&slot->control);
     if (slot->pidfd >= 0)
         (void)syscall(SYS_pidfd_send_signal, slot->pidfd, SIGKILL, NULL, 0);
     fd_close(&slot->pidfd);
-    if (slot->pid <= 0)
-        slot->id = 0; /* else when it has been reaped: only then is nobody left who has its user id */
+    if (slot->pid <= 0) /* else when it has been reaped: only then is nobody left who has its user id */
+        free_slot(slot);
 }
 
 static struct slot *find_slot(uint32_t id)
@@ -159,14 +181,24 @@ static struct slot *find_slot(uint32_t id)
     return NULL;
 }
 
+/* The first process stays outside: where all of a group are ended at once, the files would go with it. */
+static int make_group(const struct slot *slot, const struct plan *plan, struct cgroup *ret, struct err *e)
+{
+    struct cgroup_limits limits = {plan->memory_bytes, plan->processes};
+
+    if (builder.cgroups.version == 0)
+        return 0;
+    return cgroup_make(&builder.cgroups, slot->id, &limits, ret, e);
+}
+
 static void make(const struct build_msg *msg, const char *data, size_t size)
 {
     struct slot *slot = find_slot(0);
     struct err e = ERR_INIT;
     autoplan struct plan plan = PLAN_INIT;
     struct build_msg made = {.op = BUILD_MADE, .id = msg->id};
-    autofd int workspace = -1;
-    int status;
+    struct cgroup group = CGROUP_INIT;
+    int fds[2 + CGROUP_FDS_MAX] = {-1, -1, -1, -1}, status;
 
     if (!slot) {
         (void)err_set(&e, EAGAIN, "there are %d sandboxes already", OUTER_SANDBOXES_MAX);
@@ -175,8 +207,11 @@ static void make(const struct build_msg *msg, const char *data, size_t size)
     }
     *slot = (struct slot){msg->id, 0, -1, -1};
     status = plan_unpack(data, size, &plan);
-    status = status < 0 ? err_set(&e, -status, "a broken plan") : start_init(slot, &plan, &workspace, &e);
+    status = status < 0 ? err_set(&e, -status, "a broken plan") : start_init(slot, &plan, &fds[1], &e);
+    if (status == 0)
+        status = make_group(slot, &plan, &group, &e);
     if (status < 0) {
+        fd_close(&fds[1]);
         end_slot(slot);
         answer_failure(msg->id, &e);
         return;
@@ -184,7 +219,12 @@ static void make(const struct build_msg *msg, const char *data, size_t size)
     made.pid = slot->pid;
     made.namespaces = plan.namespaces | CLONE_NEWUSER;
     made.uid = owner_of(slot);
-    answer(&made, "", (int[]){slot->pidfd, workspace}, 2);
+    fds[0] = slot->pidfd;
+    for (size_t i = 0; i < group.n_fds; i++)
+        fds[2 + i] = group.fds[i];
+    answer(&made, "", fds, 2 + group.n_fds);
+    fd_close(&fds[1]);
+    cgroup_close(&group);
 }
 
 /* ---- mounting into a running sandbox ---- */
@@ -247,6 +287,8 @@ static _Noreturn void end_all(void)
         if (pid == 0)
             (void)poll(NULL, 0, 1);
     }
+    if (builder.cgroups.version)
+        cgroups_close(&builder.cgroups);
     exit(0);
 }
 
@@ -325,8 +367,10 @@ int builder_serve(int sock, bool privileged)
     struct sigaction action = {.sa_handler = on_sigchld, .sa_flags = SA_NOCLDSTOP};
     struct build_msg hello = {.op = BUILD_HELLO};
     struct pollfd wait = {sock, POLLIN, 0};
+    static const struct timespec soon = {0, 20 * 1000 * 1000};
     struct err e = ERR_INIT;
     sigset_t block, none;
+    char groups[CGROUPS_TEXT_MAX];
     autofd int userns = -1;
 
     builder.sock = sock;
@@ -334,14 +378,15 @@ int builder_serve(int sock, bool privileged)
     builder.uid_pool = outer_uid_pool();
     (void)setsid(); /* an interrupt from a terminal is the server's to handle */
     (void)prctl(PR_SET_NAME, "cellblock-build");
-    /* The socket tells that the server is gone, unless a fork of the server still holds the other end. */
-    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (prepare(&userns, &e) < 0) {
         answer_failure(0, &e);
         return 1;
     }
+    builder.cgroups = (struct cgroups)CGROUPS_INIT;
+    (void)cgroups_open(&builder.cgroups, getppid(), NULL); /* else limits are those of single processes */
+    cgroups_pack(&builder.cgroups, groups);
     hello.uid = builder.uid_pool;
-    answer(&hello, "", &userns, userns >= 0);
+    answer(&hello, groups, &userns, userns >= 0);
     fd_close(&userns);
     (void)signal(SIGPIPE, SIG_IGN);
     (void)sigaction(SIGCHLD, &action, NULL);
@@ -351,7 +396,9 @@ int builder_serve(int sock, bool privileged)
     (void)sigprocmask(SIG_SETMASK, &block, NULL);
     for (;;) {
         reap();
-        if (ppoll(&wait, 1, NULL, &none) > 0)
+        if (builder.n_groups_left)
+            free_left_slots();
+        if (ppoll(&wait, 1, builder.n_groups_left ? &soon : NULL, &none) > 0)
             handle();
     }
 }

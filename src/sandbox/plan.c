@@ -40,7 +40,7 @@ void plan_fini(struct plan *plan)
 const char *step_name(enum step_kind kind)
 {
     static const char *const names[STEP_MAX] = {
-        "private mounts", "new root", "directory", "link", "file",     "tmpfs", "bind",    "device",
+        "private mounts", "new root", "directory", "link",  "file",     "tmpfs", "bind",    "device",
         "proc",           "hostname", "loopback",  "pivot", "readonly", "user",  "nesting", "seal",
     };
 
@@ -58,9 +58,10 @@ static void add_system(struct plan *plan)
      * link through it), certificates, time zone, fonts, media types, Debian's sitecustomize, OpenSSL's settings.
      */
     static const char *const settings[] = {
-        "/etc/ld.so.cache", "/etc/alternatives", "/etc/ssl/certs",   "/etc/ssl/openssl.cnf", "/etc/pki/tls",
-        "/etc/localtime",   "/etc/fonts",        "/etc/mime.types",  "/etc/python3",         "/etc/matplotlibrc",
-        "/etc/ca-certificates", "/etc/crypto-policies", "/etc/pki/ca-trust",
+        "/etc/ld.so.cache",  "/etc/alternatives", "/etc/ssl/certs",       "/etc/ssl/openssl.cnf",
+        "/etc/pki/tls",      "/etc/localtime",    "/etc/fonts",           "/etc/mime.types",
+        "/etc/python3",      "/etc/matplotlibrc", "/etc/ca-certificates", "/etc/crypto-policies",
+        "/etc/pki/ca-trust",
     };
 
     add(plan, STEP_BIND, "/usr", "/usr");
@@ -223,6 +224,8 @@ int plan_make(const struct sandbox_config *c, struct plan *ret, struct err *e)
     plan.namespaces = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
     if (c->network == NETWORK_NONE)
         plan.namespaces |= CLONE_NEWNET;
+    plan.memory_bytes = c->memory_bytes;
+    plan.processes = c->processes;
     add(&plan, STEP_PRIVATE, NULL, NULL);
     add(&plan, STEP_ROOT, NULL, NULL);
     add_system(&plan);

@@ -1,5 +1,6 @@
 #include "server/outcome_text.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -49,6 +50,17 @@ static void explain_timeout(struct buf *out, const struct exec_outcome *o, int64
         (void)buf_puts(out, "Pass a larger `timeout` (in seconds) if it needs longer.\n");
 }
 
+static void explain_memory(struct buf *out, const struct exec_outcome *o)
+{
+    if (o->memory_limit) {
+        (void)buf_puts(out, " The session's memory limit of ");
+        text_size(out, (int64_t)o->memory_limit);
+        (void)buf_puts(out, " (--memory) was reached: use less, e.g. work in parts.");
+    } else {
+        (void)buf_puts(out, " The system was out of memory: use less, e.g. work in parts.");
+    }
+}
+
 static void explain_death(struct buf *out, const struct exec_outcome *o)
 {
     if (o->signal) {
@@ -57,7 +69,9 @@ static void explain_death(struct buf *out, const struct exec_outcome *o)
         (void)buf_printf(out, "Python was ended by signal %d (SIG%s, %s).", o->signal, name ? name : "?",
                          meaning ? meaning : "unknown");
         if (o->out_of_memory)
-            (void)buf_puts(out, " The system was out of memory: use less, e.g. work in parts.");
+            explain_memory(out, o);
+        else if (o->signal == SIGXCPU)
+            (void)buf_puts(out, " The limit of processor time was used up (--cpu-time).");
     } else {
         (void)buf_printf(out, "The code ended Python itself, with exit status %d (os._exit or the like).",
                          o->exit_code);
@@ -90,6 +104,11 @@ void outcome_explain(struct buf *out, const struct exec_outcome *o, int64_t time
         (void)buf_printf(out, "No Python could be started: %s\n", o->error_text);
         break;
     default:
+        if (o->out_of_memory) {
+            (void)buf_puts(out, "A process that the code had started was killed.");
+            explain_memory(out, o);
+            (void)buf_puts(out, "\n");
+        }
         break;
     }
     if (o->missing_module && o->isolation)

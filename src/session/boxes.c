@@ -9,6 +9,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "sandbox/landlock.h"
@@ -203,6 +204,15 @@ bool box_alive(const struct box *box)
            syscall(SYS_pidfd_send_signal, box->sandbox.pidfd, 0, NULL, 0) == 0;
 }
 
+uint64_t box_memory_kills(const struct box *box)
+{
+    struct cgroup_usage usage;
+
+    if (!box->all->level.memory || cgroup_usage(&box->all->builder.cgroups, box->sandbox.id, &usage, NULL) < 0)
+        return 0;
+    return usage.memory_kills;
+}
+
 void box_end(struct box *box)
 {
     if (!box)
@@ -259,6 +269,7 @@ static int start(struct boxes *all, struct err *e)
             text);
     }
     all->level.landlock = landlock_abi() >= 2;
+    all->level.memory = all->builder.cgroups.version && all->builder.cgroups.memory[0];
     if (check_required(all, &why, e) < 0 ||
         boxes_make_entering(all->config.isolation, &all->level, &all->entering, e) < 0)
         return -e->code;
@@ -281,7 +292,8 @@ int boxes_new(const struct boxes_config *config, struct boxes **ret, struct err 
         free(all);
         return -e->code;
     }
-    log_info("isolation: %s%s", tier_name(all->level.tier), all->level.landlock ? "" : ", without Landlock");
+    log_info("isolation: %s%s, memory limited by %s", all->level.name, all->level.landlock ? "" : ", without Landlock",
+             all->level.memory ? "session" : "process");
     *ret = all;
     return 0;
 }
@@ -305,6 +317,13 @@ int boxes_set_interpreter(struct boxes *all, const struct interpreter *python, s
 const struct isolation_level *boxes_level(const struct boxes *all)
 {
     return &all->level;
+}
+
+uint64_t boxes_memory(const struct boxes *all)
+{
+    uint64_t set = all->config.isolation->limits.memory_bytes;
+
+    return set ? set : LIMIT_BOX_MEMORY;
 }
 
 const struct buf *boxes_entering(const struct boxes *all)

@@ -36,6 +36,9 @@ void boxes_free(struct boxes *all); /* ends every sandbox */
 /* What this machine granted. */
 const struct isolation_level *boxes_level(const struct boxes *all);
 
+/* Bytes that all processes of a session may use together. */
+uint64_t boxes_memory(const struct boxes *all);
+
 /* Sandboxes from now on show this interpreter and its packages; the first call makes the first ones. */
 int boxes_set_interpreter(struct boxes *all, const struct interpreter *python, struct err *e);
 
@@ -61,6 +64,10 @@ const char *boxes_error(const struct boxes *all);
 
 const struct sandbox *box_sandbox(const struct box *box);
 bool box_alive(const struct box *box); /* false: everything in it is gone, its files too */
-void box_end(struct box *box);         /* NULL is fine */
+
+/* How many processes the kernel has ended in it because its memory was out; 0 where nothing counts them. */
+uint64_t box_memory_kills(const struct box *box);
+
+void box_end(struct box *box); /* NULL is fine */
 
 #endif

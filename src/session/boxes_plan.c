@@ -17,6 +17,7 @@
 
 #define SHOWN_MAX 16
 #define HOPS_MAX 8
+#define SPARE_PROCESSES 8 /* the limit of single users is to be met first: its error is an exception in the code */
 
 static uint64_t or_default(uint64_t value, uint64_t otherwise)
 {
@@ -120,6 +121,8 @@ int boxes_make_plan(const struct isolation *isolation, enum sandbox_tier tier, c
         .shm_bytes = or_default(l->tmp_bytes, LIMIT_BOX_TMP),
         .workspace_bytes = or_default(l->workspace_bytes, LIMIT_BOX_WORKSPACE),
         .inodes = or_default(l->inodes, LIMIT_BOX_INODES),
+        .memory_bytes = or_default(l->memory_bytes, LIMIT_BOX_MEMORY),
+        .processes = or_default(l->processes, LIMIT_BOX_PROCESSES) + SPARE_PROCESSES,
         .network = isolation->network,
         .tier = tier,
     };
@@ -203,7 +206,7 @@ char **boxes_make_environment(const struct isolation *isolation)
 {
     static const char *const own[] = {
         "PATH=/usr/local/bin:/usr/bin:/bin",
-        "HOME=" SANDBOX_WORKSPACE,
+        ("HOME=" SANDBOX_WORKSPACE),
         "LANG=C.UTF-8",
         "USER=user",
         "LOGNAME=user",

@@ -93,8 +93,8 @@ static int directory_of(const struct session *s, const char *path, const char **
 static int refuse(int code, const char *path, struct err *e)
 {
     if (code == EXDEV || code == ELOOP)
-        return err_set(e, EACCES, "%s leads out of the session's files", path);
-    return err_set(e, code, "%s: %s", path, strerror(code));
+        return err_set(e, EACCES, "%.200s leads out of the session's files", path);
+    return err_set(e, code, "%.200s: %s", path, strerror(code));
 }
 
 int session_open_file(const struct session *s, const char *path, int *ret_fd, int64_t *ret_size, struct err *e)
@@ -117,8 +117,12 @@ int session_create_file(struct session *s, const char *path, int *ret_fd, struct
 {
     const char *rest;
     int dir = directory_of(s, path, &rest);
-    autofd int fd = open_beneath(dir, rest, O_WRONLY | O_CREAT | O_NONBLOCK | O_NOCTTY, 0644);
+    autofd int fd = open_beneath(dir, rest, O_WRONLY | O_CREAT | O_EXCL | O_NOCTTY, 0644);
+    bool is_new = fd >= 0;
     struct stat st;
+
+    if (fd == -EEXIST)
+        fd = open_beneath(dir, rest, O_WRONLY | O_NONBLOCK | O_NOCTTY, 0);
 
     if (fd < 0)
         return refuse(-fd, path, e);
@@ -126,7 +130,9 @@ int session_create_file(struct session *s, const char *path, int *ret_fd, struct
         return err_set(e, EINVAL, "%s is not a regular file", path);
     if (ftruncate(fd, 0) < 0)
         return err_errno(e, "%s", path);
-    if (s->all->isolated && geteuid() == 0 && fchown(fd, box_sandbox(s->box)->uid, box_sandbox(s->box)->uid) < 0)
+    /* Only a new one: what lies there already may be a file of the user's, from a directory that is shared. */
+    if (is_new && s->all->isolated && geteuid() == 0 &&
+        fchown(fd, box_sandbox(s->box)->uid, box_sandbox(s->box)->uid) < 0)
         return err_errno(e, "%s", path);
     *ret_fd = steal_fd(&fd);
     return 0;

@@ -58,8 +58,9 @@ struct session {
     uv_timer_t ladder, tick;   /* for the job that runs: its timeout, its signs of life */
     unsigned closing;
     bool closed, stalled;
-    bool files_lost;  /* with its sandbox, the same */
-    bool kernel_lost; /* the last kernel died: the next result tells it, whoever saw the one before */
+    uint64_t memory_kills; /* in its box, when last looked at */
+    bool files_lost;       /* with its sandbox, the same */
+    bool kernel_lost;      /* the last kernel died: the next result tells it, whoever saw the one before */
     uint32_t last_seq;
     unsigned n_outputs; /* numbers the files in scratch */
     int64_t last_used_ms;

@@ -21,6 +21,8 @@
 #include "session/processes.h"
 
 #define END_WITHIN_MS 1800
+#define BUILDER_NAME "cellblock-build" /* sandbox/builder.c */
+#define BUILDER_WITHIN_MS 1200
 #define PENDING_MAX 256
 
 static void sleep_ms(long ms)
@@ -74,6 +76,9 @@ static _Noreturn void keeper_main(int fd, const char *rundir, pid_t server_pid)
     }
     /* A server that ends by itself has done this already; what it starts while it ends (a leak checker) is its own. */
     for (int ms = 0; getppid() == server_pid && ms < END_WITHIN_MS / 2; ms += 5)
+        sleep_ms(5);
+    /* It ends the sandboxes and removes their control groups, which nobody else can any more. */
+    for (int ms = 0; server && processes_named(server, BUILDER_NAME) && ms < BUILDER_WITHIN_MS; ms += 5)
         sleep_ms(5);
     if (server)
         kill_until_none(server, true, server_pid, END_WITHIN_MS);

@@ -82,6 +82,7 @@ static void drop_dead_box(struct session *s)
     box_end(s->box);
     s->box = NULL;
     s->files_lost = true;
+    s->memory_kills = 0;
     session_forget_scratch(s);
     while (s->n_recent)
         free(s->recent[--s->n_recent]);

@@ -135,7 +135,8 @@ struct exec_outcome {
     const char *missing_module; /* of a ModuleNotFoundError, or NULL */
     int exit_code;
     int signal;
-    bool out_of_memory;       /* with a signal: the system killed something for want of memory meanwhile */
+    bool out_of_memory;       /* something was killed meanwhile for want of memory; always told with a signal */
+    uint64_t memory_limit;    /* then: the session's, in bytes; 0: the system's memory was out */
     bool variables_kept;      /* does the kernel live? */
     bool kernel_was_replaced; /* this execution started in a fresh kernel because the earlier one had died */
     bool files_kept;          /* does the place live where they are? */

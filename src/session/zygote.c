@@ -313,6 +313,8 @@ int zygote_fork(struct zygote *z, struct box *box, bool alone, struct kernel **r
         packet.m.value = (uint64_t)box_sandbox(box)->namespaces;
         packet.m.status = alone ? ZY_FORK_ALONE : 0;
         fds[n_fds++] = box_sandbox(box)->pidfd;
+        for (size_t i = 0; i < box_sandbox(box)->n_cgroup; i++)
+            fds[n_fds++] = box_sandbox(box)->cgroup[i];
     }
     packet.m.op = ZY_FORK;
     packet.m.kernel = serial;

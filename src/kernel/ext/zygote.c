@@ -300,5 +300,6 @@ PyObject *zygote_run(PyObject *self, PyObject *args)
     (void)setvbuf(stdout, NULL, _IOLBF, BUFSIZ); /* what C code prints comes in order with what Python prints */
     tell(ZY_HELLO, 0, 0, hello);
     loop();
-    return Py_BuildValue("{s:s,s:I}", "nonce", zygote.packet.text, "kernel", zygote.packet.msg.kernel);
+    return Py_BuildValue("{s:s,s:I,s:O}", "nonce", zygote.packet.text, "kernel", zygote.packet.msg.kernel, "isolated",
+                         zygote.isolation ? Py_True : Py_False);
 }

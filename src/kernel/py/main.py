@@ -19,6 +19,7 @@ _module_type = type(sys)
 
 def run(config):
     """Serve until the server is gone. config: what the fork was told ({"nonce": ...})."""
+    state.isolated = config["isolated"]
     streams.open_all()
     os.register_at_fork(after_in_child=state.in_child)
     _cellblock.send(wire.READY, 0, [(wire.TEXT, "%d.%d.%d" % sys.version_info[:3])])

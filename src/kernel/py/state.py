@@ -15,6 +15,7 @@ ns = None  # its dictionary
 seq = 0  # the EXEC frame that runs or ran last
 count = 0  # number of the cell, from 1: what "<cell N>", In and Out count
 index = 0  # display items of this execution so far
+isolated = False  # does the code run in a sandbox?
 scratch = None  # directory for files that are not the user's own
 
 forked = False  # this process is a child that user code forked: the channel is not ours
