@@ -46,7 +46,10 @@ int command_sessions(const struct options *options, uv_loop_t *loop, int no_warm
         return err_errno(e, "cannot use %s as the working directory", options->workdir ? options->workdir : ".");
     if (!options->local && options_isolation(options, &isolation, e) < 0)
         return -e->code;
-    return sessions_new(&config, ret, e);
+    if (sessions_new(&config, ret, e) < 0)
+        return -e->code;
+    /* Else it is found out at the first use, and told there: clients wait for the first answer. */
+    return isolation.required ? sessions_check(*ret, e) : 0;
 }
 
 /* Started with one of 0, 1, 2 closed, the next file opened would get that number, and what is meant for it. */

@@ -31,7 +31,7 @@ struct option {
 static const struct option options[] = {
     {"--local", NULL, "CELLBLOCK_LOCAL", "run code on this machine, with your rights, your files and your .venv",
      GENERAL, FLAG, AT(local), 0, 0, 0},
-    {"--python", "PATH", "CELLBLOCK_PYTHON", "interpreter, CPython 3.9 or later (default: .venv's, else python3)",
+    {"--python", "PATH", "CELLBLOCK_PYTHON", "interpreter, CPython 3.9 or later (default: python3; local: .venv's)",
      GENERAL, TEXT, AT(python), 0, 0, 0},
     {"--workdir", "DIR", "CELLBLOCK_WORKDIR", "working directory of the code (default: the current one)", GENERAL, TEXT,
      AT(workdir), 0, 0, 0},
@@ -128,7 +128,7 @@ void options_help(FILE *out)
     (void)fprintf(
         out, "\n"
              "For an MCP client's configuration:\n"
-             "  {\"mcpServers\": {\"python\": {\"command\": \"cellblock\", \"args\": [\"stdio\", \"--local\"]}}}\n"
+             "  {\"mcpServers\": {\"python\": {\"command\": \"cellblock\", \"args\": [\"stdio\"]}}}\n"
              "\n"
              "Exit status: 0 well, 1 the code (run) or the copy (cp) failed or no sandbox (doctor), 2 wrong usage,\n"
              "3 nothing could be started.\n");

@@ -123,7 +123,7 @@ static bool is_below(const char *path, const char *directory)
     return strncmp(path, directory, size) == 0 && (path[size] == '/' || path[size] == 0);
 }
 
-/* Absolute, and without "." and "..", which would lead elsewhere than the checks below think. */
+/* Absolute, and without ".", ".." and empty parts, with which it would be another than the checks below think. */
 static bool is_plain(const char *path)
 {
     if (path[0] != '/' || strlen(path) >= 4096)
@@ -131,7 +131,7 @@ static bool is_plain(const char *path)
     for (const char *part = path; part; part = strchr(part + 1, '/')) {
         size_t size = strcspn(part + 1, "/");
 
-        if ((size == 1 && part[1] == '.') || (size == 2 && part[1] == '.' && part[2] == '.'))
+        if ((size == 0 && path[1]) || (size == 1 && part[1] == '.') || (size == 2 && part[1] == '.' && part[2] == '.'))
             return false;
     }
     return true;
@@ -158,7 +158,7 @@ static int check_path(const char *path, const char *what, struct err *e)
     const char *own;
 
     if (!is_plain(path))
-        return err_set(e, EINVAL, "%s %s: an absolute path without . and .. is needed", what, path);
+        return err_set(e, EINVAL, "%s %s: an absolute path without ., .. and double slashes is needed", what, path);
     own = reserved(path);
     if (own)
         return err_set(e, EINVAL, "%s %s: the sandbox has its own %s; choose another path", what, path, own);

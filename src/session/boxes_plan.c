@@ -67,7 +67,7 @@ static int show(struct shown *shown, const char *path, struct err *e)
                        "interpreter with --python",
                        real);
     add_shown(shown, real, real);
-    if (strcmp(path, real) != 0)
+    if (strcmp(path, real) != 0 && !strstr(path, "//") && path[strlen(path) - 1] != '/')
         add_shown(shown, real, path);
     return 0;
 }
@@ -108,6 +108,20 @@ static int show_interpreter(struct shown *shown, const struct interpreter *pytho
     return show_links(shown, python->executable, e);
 }
 
+/* Code that may write to its interpreter could change what other sessions, and the zygote, run. */
+static int check_writable(const struct isolation *isolation, const struct shown *shown, struct err *e)
+{
+    for (size_t i = 0; i < isolation->n_mounts; i++)
+        for (size_t j = 0; isolation->mounts[i].writable && j < shown->n; j++) {
+            const char *mine = isolation->mounts[i].source, *python = shown->all[j].source;
+
+            if (is_below(mine, python) || is_below(python, mine))
+                return err_set(e, EPERM, "--mount %.200s:...:rw would let code change its own Python (%.200s)", mine,
+                               python);
+        }
+    return 0;
+}
+
 int boxes_make_plan(const struct isolation *isolation, enum sandbox_tier tier, const struct interpreter *python,
                     struct plan *ret, struct err *e)
 {
@@ -131,6 +145,8 @@ int boxes_make_plan(const struct isolation *isolation, enum sandbox_tier tier, c
         mounts[config.n_mounts++] = shown.all[i];
     for (size_t i = 0; i < isolation->n_mounts; i++)
         mounts[config.n_mounts++] = isolation->mounts[i];
+    if (r == 0)
+        r = check_writable(isolation, &shown, e);
     if (r == 0)
         r = plan_make(&config, ret, e);
     for (size_t i = 0; i < shown.n; i++) {

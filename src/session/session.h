@@ -33,6 +33,9 @@ struct sessions_config {
 /* Strings of config are copied. Starts no process. */
 int sessions_new(const struct sessions_config *config, struct sessions **ret, struct err *e);
 
+/* Find out whether sessions can be had, isolated as required; else e says why. Blocks for some milliseconds. */
+int sessions_check(struct sessions *all, struct err *e);
+
 /* Start the interpreters ahead of the first call; safe to call again. */
 void sessions_warm(struct sessions *all);
 
@@ -42,7 +45,8 @@ void sessions_warm(struct sessions *all);
  */
 void sessions_stop(struct sessions *all, void (*done)(void *data), void *data);
 
-bool sessions_isolated(const struct sessions *all);
+/* What their isolation is to be, NULL: they are local. */
+const struct isolation *sessions_isolation(const struct sessions *all);
 
 /* What isolated sessions get on this machine (boxes.h); NULL: they are local, or none was started yet. */
 const struct isolation_level *sessions_level(const struct sessions *all);

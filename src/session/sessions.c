@@ -110,7 +110,12 @@ void sessions_warm(struct sessions *all)
         pool_start(all->pool);
 }
 
-bool sessions_isolated(const struct sessions *all)
+int sessions_check(struct sessions *all, struct err *e)
+{
+    return sessions_prepare(all, e);
+}
+
+const struct isolation *sessions_isolation(const struct sessions *all)
 {
     return all->isolated;
 }

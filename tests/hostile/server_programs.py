@@ -35,6 +35,16 @@ program("precedence", "once(attempt(os.setpriority, 0, 0, -20))", "EACCES|EPERM"
 program("shield from the memory killer", "once(attempt(open('/proc/self/oom_score_adj', 'w').write, '-1000'))",
         "exit 1|EACCES|EPERM", root=True)  # fmt: skip
 program(
+    "all inotify instances of the user",
+    """
+n = 0
+while n < 100 and libc.inotify_init1(0) >= 0:
+    n += 1
+once('did' if n == 100 else errno.errorcode[ctypes.get_errno()])
+""",
+    "EMFILE",
+)
+program(
     "files in /tmp without end",
     """
 import shutil
@@ -101,7 +111,7 @@ once('did' if uid == '0' else 'none')
     "none",
 )
 program("the magic key of the kernel", "once(attempt(open, '/proc/sysrq-trigger', 'w'))", "EACCES|EROFS|ENOENT|EPERM",
-        root=True)  # fmt: skip
+        "did|ENOENT", root=True)  # fmt: skip
 program("memory of the machine", "once(attempt(open, '/proc/kcore', 'rb'))", "EACCES|ENOENT|EPERM", "did|ENOENT|EPERM",
         root=True)  # fmt: skip
 program("shared memory of System V", "once(call(29, 0, 4096, 0o1600))", "ENOSYS|EPERM")
