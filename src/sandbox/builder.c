@@ -45,25 +45,32 @@ static struct {
 
 static char packet[BUILD_MSG_MAX];
 
+static _Noreturn void end_all(void);
+
 /* ---- answers ---- */
 
-static void answer(const struct build_msg *msg, const char *text, const int *fds, size_t n_fds)
+/* Exits when the server is gone. Else 0, or -errno: descriptors could not be sent (ETOOMANYREFS, unix(7)). */
+static int answer(const struct build_msg *msg, const char *text, const int *fds, size_t n_fds)
 {
+    int status;
+
     char out[sizeof *msg + BUILD_ANSWER_MAX];
     struct build_msg head = *msg;
 
     head.size = (uint32_t)strnlen(text, BUILD_ANSWER_MAX);
     memcpy(out, &head, sizeof head);
     memcpy(out + sizeof head, text, head.size);
-    if (fd_send(builder.sock, out, sizeof head + head.size, fds, n_fds) < 0)
-        exit(0); /* the server is gone */
+    status = fd_send(builder.sock, out, sizeof head + head.size, fds, n_fds);
+    if (status < 0 && n_fds == 0)
+        end_all();
+    return status;
 }
 
 static void answer_failure(uint32_t id, const struct err *e)
 {
     struct build_msg msg = {.op = BUILD_FAILED, .id = id, .status = e->code};
 
-    answer(&msg, e->text, NULL, 0);
+    (void)answer(&msg, e->text, NULL, 0);
 }
 
 /* ---- making ---- */
@@ -222,9 +229,14 @@ static void make(const struct build_msg *msg, const char *data, size_t size)
     fds[0] = slot->pidfd;
     for (size_t i = 0; i < group.n_fds; i++)
         fds[2 + i] = group.fds[i];
-    answer(&made, "", fds, 2 + group.n_fds);
+    status = answer(&made, "", fds, 2 + group.n_fds);
     fd_close(&fds[1]);
     cgroup_close(&group);
+    if (status < 0) {
+        (void)err_set(&e, -status, "hand over a sandbox: %s", strerror(-status));
+        end_slot(slot);
+        answer_failure(msg->id, &e);
+    }
 }
 
 /* ---- mounting into a running sandbox ---- */
@@ -268,7 +280,7 @@ static void mount_request(const struct build_msg *msg, const char *data, size_t 
     if (e.code)
         answer_failure(msg->id, &e);
     else
-        answer(&done, "", NULL, 0);
+        (void)answer(&done, "", NULL, 0);
 }
 
 /* ---- the loop ---- */
@@ -386,7 +398,8 @@ int builder_serve(int sock, bool privileged)
     (void)cgroups_open(&builder.cgroups, getppid(), NULL); /* else limits are those of single processes */
     cgroups_pack(&builder.cgroups, groups);
     hello.uid = builder.uid_pool;
-    answer(&hello, groups, &userns, userns >= 0);
+    if (answer(&hello, groups, &userns, userns >= 0) < 0)
+        return 1;
     fd_close(&userns);
     (void)signal(SIGPIPE, SIG_IGN);
     (void)sigaction(SIGCHLD, &action, NULL);

@@ -365,7 +365,15 @@ static const struct zygote_events events = {on_hello, on_failed};
 
 static void on_boxes_changed(void *data)
 {
-    serve(data);
+    struct pool *pool = data;
+
+    if (boxes_error(pool->boxes) && pool->first) { /* who asks next tries again */
+        autofree char *why = xstrdup(boxes_error(pool->boxes));
+
+        answer_all(pool, why);
+        return;
+    }
+    serve(pool);
 }
 
 const struct boxes *pool_boxes(const struct pool *pool)

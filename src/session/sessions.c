@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -78,12 +79,29 @@ static void free_pool_config(struct sessions *all)
     all->pool_config = NULL;
 }
 
+/*
+ * Each isolated session has half a dozen descriptors here. And those that processes of a user have sent and nobody has
+ * received yet are counted together, against the limit of who sends (unix(7), ETOOMANYREFS): sessions, which have
+ * limits of their own, could else use up what the server needs.
+ */
+static void raise_open_files(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 int sessions_prepare(struct sessions *all, struct err *e)
 {
     int r;
 
     if (all->pool)
         return 0;
+    if (all->isolated)
+        raise_open_files();
     if (!all->keeper_running) {
         r = keeper_start(&all->keeper, e);
         if (r < 0)

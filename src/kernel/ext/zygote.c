@@ -119,6 +119,8 @@ static void forked(uint32_t kernel, pid_t pid)
 
     if (status == 0)
         status = packet_send(zygote.control, &msg, NULL, 0, pidfd);
+    if (status < 0 && status != -ENOMEM && status != -EPIPE) /* ETOOMANYREFS (unix(7)): the number has to do */
+        status = packet_send(zygote.control, &msg, NULL, 0, -1);
     if (pidfd >= 0)
         (void)close(pidfd);
     if (status == -ENOMEM) {
