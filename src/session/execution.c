@@ -91,11 +91,10 @@ static void finish(struct execution *x, struct exec_outcome *out)
     out->files_kept = !s->box || box_alive(s->box);
     out->interrupted_hard = x->stage >= STAGE_ABORT;
     if (x->output) {
-        const char *path = session_scratch(s);
+        int dir = output_needs_files(x->output) ? session_scratch_fd(s) : -1;
 
         out->output_total = output_total(x->output);
-        output_finish(x->output, s->scratch_fd, path ? path : "/nonexistent", ++s->n_outputs, &out->items,
-                      &out->n_items, &output_path);
+        output_finish(x->output, dir, session_scratch(s), ++s->n_outputs, &out->items, &out->n_items, &output_path);
         out->output_path = output_path;
     }
     for (size_t i = 0; out->status == EXEC_DIED && i < out->n_items; i++)
@@ -267,7 +266,7 @@ static void exec_start(struct job *job)
     const char *scratch = session_scratch(s);
     struct wire_part parts[] = {
         {WIRE_CODE, x->code, x->code_size},
-        {WIRE_SCRATCH, scratch ? scratch : "", scratch ? strlen(scratch) : 0},
+        {WIRE_SCRATCH, scratch, strlen(scratch)},
         {WIRE_STDIN, x->stdin_text, x->stdin_size},
     };
 

@@ -62,14 +62,17 @@ static int make_scratch_outside(const struct session *s, const char *path)
 
 const char *session_scratch(struct session *s)
 {
-    if (s->scratch)
-        return s->scratch;
-    s->scratch = s->all->isolated ? xstrdup(SANDBOX_WORKSPACE "/" SCRATCH_NAME)
-                                  : xasprintf("%s/%s", s->all->keeper.rundir, s->id);
-    s->scratch_fd = s->all->isolated ? make_scratch_inside(s) : make_scratch_outside(s, s->scratch);
-    if (s->scratch_fd < 0)
-        session_forget_scratch(s);
+    if (!s->scratch)
+        s->scratch = s->all->isolated ? xstrdup(SANDBOX_WORKSPACE "/" SCRATCH_NAME)
+                                      : xasprintf("%s/%s", s->all->keeper.rundir, s->id);
     return s->scratch;
+}
+
+int session_scratch_fd(struct session *s)
+{
+    if (s->scratch_fd < 0)
+        s->scratch_fd = s->all->isolated ? make_scratch_inside(s) : make_scratch_outside(s, session_scratch(s));
+    return s->scratch_fd;
 }
 
 void session_forget_scratch(struct session *s)
@@ -82,12 +85,12 @@ void session_forget_scratch(struct session *s)
 /* ---- by name ---- */
 
 /* *ret_path: the rest of path below the directory that is returned. */
-static int directory_of(const struct session *s, const char *path, const char **ret_path)
+static int directory_of(struct session *s, const char *path, const char **ret_path)
 {
     bool scratch = strncmp(path, SCRATCH_PREFIX, strlen(SCRATCH_PREFIX)) == 0;
 
     *ret_path = scratch ? path + strlen(SCRATCH_PREFIX) : path;
-    return scratch ? s->scratch_fd : session_workdir_fd(s);
+    return scratch ? session_scratch_fd(s) : session_workdir_fd(s);
 }
 
 static int refuse(int code, const char *path, struct err *e)
@@ -97,7 +100,7 @@ static int refuse(int code, const char *path, struct err *e)
     return err_set(e, code, "%.200s: %s", path, strerror(code));
 }
 
-int session_open_file(const struct session *s, const char *path, int *ret_fd, int64_t *ret_size, struct err *e)
+int session_open_file(struct session *s, const char *path, int *ret_fd, int64_t *ret_size, struct err *e)
 {
     const char *rest;
     int dir = directory_of(s, path, &rest);

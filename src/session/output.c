@@ -348,6 +348,11 @@ const char *output_last_line(struct output *o)
     return o->last_line[0] ? o->last_line : NULL;
 }
 
+bool output_needs_files(const struct output *o)
+{
+    return o->n_displays || o->total > LIMIT_TEXT_CHARS; /* characters are not more than bytes */
+}
+
 void output_finish(struct output *o, int dir, const char *dir_path, unsigned number, const struct exec_item **ret_items,
                    size_t *ret_n, char **ret_path)
 {

@@ -62,7 +62,7 @@ const char *session_id(const struct session *s);
 void session_close(struct session *s);
 
 /* A file of the session: path below the workspace, or below ".cellblock/" for the session's scratch files. */
-int session_open_file(const struct session *s, const char *path, int *ret_fd, int64_t *ret_size, struct err *e);
+int session_open_file(struct session *s, const char *path, int *ret_fd, int64_t *ret_size, struct err *e);
 
 /* The same, to be written: a new file, or one that is there, emptied. Its directory exists. The caller closes *ret_fd.
  */
