@@ -37,6 +37,7 @@ int command_sessions(const struct options *options, uv_loop_t *loop, int no_warm
         .python = python,
         .preload = options->preload,
         .max_sessions = (size_t)options->max_sessions,
+        .spare_kernels = (size_t)options->spare_kernels,
         .idle_ms = options->session_idle_ms,
         .no_warm = no_warm,
         .isolation = options->local ? NULL : &isolation,

@@ -44,6 +44,8 @@ static const struct option options[] = {
      SECONDS, AT(max_timeout_ms), 0, 0, 0},
     {"--max-sessions", "N", "CELLBLOCK_MAX_SESSIONS", "sessions alive at once", GENERAL, NUMBER, AT(max_sessions), 1,
      100000, LIMIT_SESSIONS},
+    {"--spare-kernels", "N", "CELLBLOCK_SPARE_KERNELS", "kernels kept ready for new sessions, 0 for none", GENERAL,
+     NUMBER, AT(spare_kernels), 0, 8, LIMIT_SPARE_KERNELS},
     {"--session-idle", "SECONDS", "CELLBLOCK_SESSION_IDLE", "an unused session ends after this (default: 1800)",
      GENERAL, SECONDS, AT(session_idle_ms), 0, 0, 0},
     {"--log-level", "LEVEL", "CELLBLOCK_LOG_LEVEL", "error, warn, info or debug, on stderr (default: warn)", GENERAL,
@@ -388,6 +390,7 @@ int options_parse(int argc, char **argv, struct options *ret, struct err *e)
     bool found;
     int r = 0;
 
+    ret->spare_kernels = LIMIT_SPARE_KERNELS;
     ret->command = find_command(argc > 1 ? argv[1] : NULL, &found);
     ask_for_help(argc, argv, &ret->command);
     if (ret->command == COMMAND_HELP || ret->command == COMMAND_VERSION)

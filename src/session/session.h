@@ -25,7 +25,7 @@ struct sessions_config {
     const char *preload; /* comma-separated modules, or NULL for the default list; "" for none */
     size_t max_sessions; /* 0: the default, likewise below */
     int64_t idle_ms;
-    size_t spare_kernels;
+    size_t spare_kernels;              /* kept ready for new sessions, 0 for none: then no sandboxes are either */
     bool no_warm;                      /* never start a warm zygote (cellblock run) */
     const struct isolation *isolation; /* sessions are isolated (isolation.h); NULL: local. Outlives the sessions */
 };

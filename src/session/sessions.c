@@ -57,9 +57,7 @@ int sessions_new(const struct sessions_config *config, struct sessions **ret, st
         .python = xstrdup(config->python),
         .isolation = config->isolation,
         .preload = config->no_warm ? xstrdup("") : xstrdup(config->preload),
-        .spare = config->no_warm         ? 0
-                 : config->spare_kernels ? config->spare_kernels
-                                         : LIMIT_SPARE_KERNELS,
+        .spare = config->no_warm ? 0 : config->spare_kernels,
     };
     (void)uv_timer_init(config->loop, &all->reaper);
     all->reaper.data = all;
