@@ -121,6 +121,19 @@ void outcome_explain(struct buf *out, const struct exec_outcome *o, int64_t time
                          o->missing_module);
 }
 
+/* A name may hold line ends, with which it could forge lines like this one. */
+static void put_name(struct buf *out, const char *name)
+{
+    for (; *name; name++) {
+        unsigned char c = (unsigned char)*name;
+
+        if (c < 0x20 || c == 0x7f)
+            (void)buf_printf(out, "\\x%02x", c);
+        else
+            (void)buf_append(out, name, 1);
+    }
+}
+
 void outcome_status_line(struct buf *out, const struct exec_outcome *o, const char *session)
 {
     bool any_new = false, any_changed = false;
@@ -135,7 +148,8 @@ void outcome_status_line(struct buf *out, const struct exec_outcome *o, const ch
                 continue;
             (void)buf_puts(out, *any ? ", " : pass == 0 ? " · new: " : " · changed: ");
             *any = true;
-            (void)buf_printf(out, "%s ", o->files[i].path);
+            put_name(out, o->files[i].path);
+            (void)buf_puts(out, " ");
             text_size(out, o->files[i].size);
         }
     if (o->n_files_more)

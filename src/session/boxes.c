@@ -1,7 +1,9 @@
 #include "session/boxes.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -9,6 +11,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/fd.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -17,7 +20,8 @@
 #include "sandbox/probe.h"
 #include "session/boxes_impl.h"
 
-#define MAKING_MAX 8 /* asked for and not answered yet */
+#define PROCESS_EXITING 0x4 /* PF_EXITING of include/linux/sched.h */
+#define MAKING_MAX 8        /* asked for and not answered yet */
 
 struct box {
     struct boxes *all;
@@ -198,10 +202,28 @@ const struct sandbox *box_sandbox(const struct box *box)
     return &box->sandbox;
 }
 
+/* A first process that ends waits for all others, and can be signalled meanwhile. proc(5): field 9 of stat. */
+static bool is_exiting(pid_t pid)
+{
+    char path[64], text[512], *at;
+    unsigned flags = 0;
+    autofd int fd = -1;
+    ssize_t n;
+
+    (void)snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+    if (n <= 0)
+        return true;
+    text[n] = '\0';
+    at = strrchr(text, ')'); /* the name before it may hold anything */
+    return !at || sscanf(at + 1, " %*c %*d %*d %*d %*d %*d %u", &flags) != 1 || (flags & PROCESS_EXITING);
+}
+
 bool box_alive(const struct box *box)
 {
     return box->generation == box->all->generation && box->all->running &&
-           syscall(SYS_pidfd_send_signal, box->sandbox.pidfd, 0, NULL, 0) == 0;
+           syscall(SYS_pidfd_send_signal, box->sandbox.pidfd, 0, NULL, 0) == 0 && !is_exiting(box->sandbox.pid);
 }
 
 uint64_t box_memory_kills(const struct box *box)

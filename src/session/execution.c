@@ -88,7 +88,7 @@ static void finish(struct execution *x, struct exec_outcome *out)
     out->files_were_lost = x->lost_files;
     out->isolation = sessions_level(s->all);
     out->memory_limit = out->out_of_memory && s->box ? boxes_memory(pool_boxes(s->all->pool)) : 0;
-    out->files_kept = !s->box || box_alive(s->box);
+    out->files_kept = out->variables_kept || !s->box || box_alive(s->box);
     out->interrupted_hard = x->stage >= STAGE_ABORT;
     if (x->output) {
         int dir = output_needs_files(x->output) ? session_scratch_fd(s) : -1;

@@ -110,8 +110,7 @@ void kernel_abort(struct kernel *k)
 
 void kernel_kill(struct kernel *k)
 {
-    signal_one(k, SIGCONT); /* a stopped one may not die at once */
-    signal_one(k, SIGKILL);
+    signal_one(k, SIGKILL); /* ends a stopped one too (signal(7)) */
 }
 
 void kernel_break(struct kernel *k, const char *reason)

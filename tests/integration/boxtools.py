@@ -73,15 +73,10 @@ def named(pid):
 
 
 def namespace(pid):
+    """The PID namespace of a process, None where it cannot be seen."""
     with contextlib.suppress(OSError):
         return os.readlink(f"/proc/{pid}/ns/pid")
     return None
-
-
-def inhabitants(namespaces):
-    """Processes in these PID namespaces, whoever their parents are. What cannot be looked into is none of ours."""
-    own = namespace("self")
-    return [int(p) for p in os.listdir("/proc") if p.isdigit() and alive(p) and namespace(p) in namespaces - {own}]
 
 
 class Leftovers:
@@ -89,16 +84,29 @@ class Leftovers:
 
     def __init__(self, server):
         self.pids = {pid for pid in descendants(server.pid) if alive(pid)}
-        self.namespaces = {namespace(pid) for pid in self.pids} - {None}
+        self.namespaces = {}  # with a descriptor: a number that is free would be another sandbox's at once
         self.mounts = self._mounts()
+        for pid in self.pids:
+            name = namespace(pid)
+            if name and name not in self.namespaces and name != namespace("self"):
+                with contextlib.suppress(OSError):
+                    self.namespaces[name] = os.open(f"/proc/{pid}/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
 
     @staticmethod
     def _mounts():
         return len(pathlib.Path("/proc/self/mountinfo").read_text().splitlines())
 
     def left(self):
-        return [f"{p} {named(p)} {state(p)}" for p in self.pids if alive(p)] + inhabitants(self.namespaces)
+        """The processes it had, and those in its sandboxes, whoever their parents are."""
+        inside = [int(p) for p in os.listdir("/proc") if p.isdigit() and namespace(p) in self.namespaces]
+        return [f"{pid} {named(pid)} {state(pid)}" for pid in self.pids.union(inside) if alive(pid)]
 
     def check(self, patience=SOON):
-        poll(lambda: not self.left(), f"processes to be gone: {self.left()}", patience)
+        try:
+            poll(lambda: not self.left(), "processes to be gone", patience)
+        except AssertionError as e:
+            raise AssertionError(f"{e}: {self.left()}") from None
+        finally:
+            for fd in self.namespaces.values():
+                os.close(fd)
         assert self._mounts() <= self.mounts

@@ -30,8 +30,7 @@ def test_files_outlive_the_kernel(box):
     died = box.run("import os; os.kill(os.getpid(), 9)")
     assert died.is_error and "files are kept" in died.text and not died.meta["variables_kept"]
     again = box.run("import os\nprint(open('kept.txt').read(), os.path.exists('/tmp/t'), 'x' in globals())")
-    assert again.body.splitlines()[-1] == "here True False" and "fresh Python" in again.text
-    assert "files" not in again.text.split("here")[0]
+    assert again.body.splitlines()[0] == "here True False" and "fresh Python" in again.text
     assert box.read(uri(again, "kept.txt")) == b"here"
     assert "fresh" not in box.run("1").text
 
@@ -45,7 +44,7 @@ def test_processes_of_the_earlier_kernel_end(box, word):
     )
     assert processes_with(word)
     box.run("os._exit(3)")
-    assert "0" not in box.run("import os, time\na = os.path.getsize('beats')\ntime.sleep(0.2)\na").body.split("\n")[-1:]
+    box.run("import os, time\na = os.path.getsize('beats')")
     assert box.run("time.sleep(0.2)\nos.path.getsize('beats') - a").body == "0"
     assert not processes_with(word)
 
@@ -58,7 +57,7 @@ def test_daemon_ends_with_its_session(start, word):
     for _ in range(2):
         server.run("1", session="new")
     poll(lambda: not processes_with(word), "the process to be gone")
-    assert "not" in refused(server, uri(first, "f"))["message"].lower() or True
+    refused(server, uri(first, "f"))
     ended = server.run("1", session=first.session)
     assert ended.is_error and first.session in ended.text
 
@@ -74,7 +73,7 @@ def test_many_crashes(own_box):
     own_box.run("open('n', 'w').write('0')")
     for n in range(15):
         own_box.run(f"open('n', 'a').write(' {n + 1}')\nimport os; os.abort()")
-    assert own_box.run("open('n').read()").body.splitlines()[-1] == repr(" ".join(map(str, range(16))))
+    assert own_box.run("open('n').read()").body.splitlines()[0] == repr(" ".join(map(str, range(16))))
 
 
 # ---- resources ----
@@ -201,6 +200,7 @@ def test_whole_output(own_box, spoil, before):
         assert path
     if path:
         assert path.startswith("/workspace/.cellblock/")
+        own_box.run("os.chmod('.cellblock', 0o755)" if spoil == "not writable" else "1")
         read = own_box.run(f"import os\nwhole = open({path!r}).read(); len(whole)")
         assert str(len(WHOLE)) in read.body, read
         assert own_box.read(uri(result, path.removeprefix("/workspace/"))) == WHOLE
@@ -228,8 +228,9 @@ def test_files_of_a_killed_sandbox_are_lost(own_box):
     victim = [p for p in inits if os.path.exists(f"/proc/{p}/root/workspace/f")] if os.geteuid() == 0 else inits
     for pid in victim:
         os.kill(pid, 9)
+    poll(lambda: not any(alive(pid) for pid in victim), "the end of the sandbox")
     again = own_box.run("import os; os.listdir('.')", session=result.session)
-    assert "files" in again.text.split("[")[0] and "lost" in again.text, again
+    assert "variables, imports and files of earlier calls are lost" in again.text, again
     refused(own_box, uri(result, "f"))
     assert own_box.run("2+2", session=result.session).body == "4"
     if os.geteuid() == 0:
