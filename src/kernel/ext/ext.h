@@ -7,7 +7,7 @@
  *   zygote.c     the fork loop           packet.c   packets of the control channel
  *   kernel.c     from fork to kernel     channel.c  frames to and from the server
  *   isolate.c    into a sandbox          heap.c     a heap that is cheap to fork
- *   interrupt.c  SIGINT and the abort
+ *   interrupt.c  SIGINT and the abort    print.c    print in one write
  */
 #ifndef CELLBLOCK_KERNEL_EXT_H
 #define CELLBLOCK_KERNEL_EXT_H
@@ -84,6 +84,11 @@ PyObject *interrupt_install(PyObject *self, PyObject *none);
 PyObject *interrupt_begin(PyObject *self, PyObject *none);
 PyObject *interrupt_end(PyObject *self, PyObject *none);
 PyObject *interrupt_run(PyObject *self, PyObject *args);
+
+/* ---- print.c ---- */
+
+PyObject *print_make(PyObject *self, PyObject *args);
+PyObject *print_to(PyObject *self, PyObject *args);
 
 /* ---- heap.c ---- */
 

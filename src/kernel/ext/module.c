@@ -57,6 +57,9 @@ static PyMethodDef methods[] = {
      "mark(index) -> bool\n\nThe place of display item index in the output. False in a process that user code forked."},
     {"set_stdin", channel_set_stdin, METH_VARARGS, "set_stdin(bytes or None)\n\nWhat descriptor 0 gives to read."},
     {"fflush", channel_fflush, METH_NOARGS, "fflush()\n\nWrite out what C code has printed."},
+    {"print_for", print_make, METH_VARARGS,
+     "print_for(print) -> print\n\nOne that writes all at once where it can. Once, in the zygote."},
+    {"print_to", print_to, METH_VARARGS, "print_to(stream)\n\nThe kernel's own sys.stdout."},
     {"run", interrupt_run, METH_VARARGS,
      "run(function, *args)\n\nCall it as a cell: SIGINT raises KeyboardInterrupt and the abort signal Abort in it, and "
      "as soon as it has ended, neither. Better than abort_begin and abort_end: nothing can be raised in between."},

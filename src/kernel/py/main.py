@@ -198,6 +198,7 @@ def _install_builtins():
     builtins.display = display
     builtins.get_ipython = get_ipython
     builtins.input = input_
+    builtins.print = _cellblock.print_for(print)
     builtins.exit = Quit("exit")
     builtins.quit = Quit("quit")
     builtins._cellblock_magic = magic

@@ -7,6 +7,8 @@ import io
 import os
 import sys
 
+import _cellblock
+
 from . import state
 
 _base_write = io.FileIO.write
@@ -70,6 +72,7 @@ def open_all():
 def _open_output():
     state.stdout = sys.stdout = sys.__stdout__ = _text(1, "<stdout>")
     state.stderr = sys.stderr = sys.__stderr__ = _text(2, "<stderr>")
+    _cellblock.print_to(state.stdout)
 
 
 def _text(fd, name):
