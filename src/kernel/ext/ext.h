@@ -73,6 +73,7 @@ PyObject *channel_send(PyObject *self, PyObject *args);
 PyObject *channel_mark(PyObject *self, PyObject *args);
 PyObject *channel_set_stdin(PyObject *self, PyObject *args);
 PyObject *channel_fflush(PyObject *self, PyObject *none);
+PyObject *channel_streams_intact(PyObject *self, PyObject *none);
 
 /* ---- interrupt.c ---- */
 

@@ -66,9 +66,7 @@ def run_cell(source, filename):
 def finish(error):
     """What follows a cell: open figures, late updates of displays, callbacks."""
     if "matplotlib.pyplot" in sys.modules:
-        from . import figures
-
-        figures.flush(error)
+        flush_figures(error)
     if state.at_end:
         todo = state.at_end[:]
         del state.at_end[:]
@@ -78,6 +76,14 @@ def finish(error):
         for function in list(after_cell):
             function(error)
     state.flush_foreign()
+
+
+def flush_figures(error):
+    global flush_figures
+    from .figures import flush
+
+    flush_figures = flush  # an import that finds what it looks for takes longer than to see that there is no figure
+    flush(error)
 
 
 def _failed(error):

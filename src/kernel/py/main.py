@@ -176,12 +176,18 @@ def _tidy(had_stdin):
         if sys.getrecursionlimit() < 200:
             sys.setrecursionlimit(1000)
         if "asyncio" in sys.modules:
-            from . import loop
-
-            loop.tidy()
+            _tidy_loop()
     except BaseException as e:
         builtins.__dict__.update(state.builtins_kept)
         _report(e)
+
+
+def _tidy_loop():
+    global _tidy_loop
+    from .loop import tidy
+
+    _tidy_loop = tidy  # as in execute.flush_figures
+    tidy()
 
 
 def _report(e):

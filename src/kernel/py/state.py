@@ -105,7 +105,7 @@ def flush_foreign():
 def restore_builtins():
     """Builtins that a cell deleted, or made unusable; others may have been replaced on purpose."""
     have = builtins.__dict__
-    if have == builtins_kept:
+    if _cellblock.same(builtins_kept, have):
         return
     for name, value in builtins_kept.items():
         if name not in have or (callable(value) and not callable(have[name])):

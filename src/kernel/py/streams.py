@@ -104,6 +104,8 @@ def _identity(fd):
 
 def restore_fds():
     """Put the pipe back on 1 and 2 where code closed or redirected them. True when something was done."""
+    if _cellblock.streams_intact():
+        return False
     done = False
     for fd in (1, 2):
         try:
