@@ -158,6 +158,17 @@ static int signals_while_waiting(void)
     return 0;
 }
 
+/*
+ * recv(2), but waiting in poll(2): who waits in recv is also woken, for nothing, when the server takes what was sent to
+ * it, since that makes room for sending (unix_write_space in Linux). That would be with every answer.
+ */
+static ssize_t wait_and_recv(char *room, size_t size)
+{
+    struct pollfd wait = {channel_fd, POLLIN, 0};
+
+    return poll(&wait, 1, -1) < 0 ? -1 : recv(channel_fd, room, size, 0);
+}
+
 PyObject *channel_recv(PyObject *self, PyObject *none)
 {
     (void)self;
@@ -182,7 +193,7 @@ PyObject *channel_recv(PyObject *self, PyObject *none)
         if (in_reserve() < 0)
             return PyErr_NoMemory();
         thread = PyEval_SaveThread();
-        n = recv(channel_fd, in.data + in.start + in.len, in.cap - in.start - in.len, 0);
+        n = wait_and_recv(in.data + in.start + in.len, in.cap - in.start - in.len);
         code = errno;
         PyEval_RestoreThread(thread);
         if (n > 0) {
