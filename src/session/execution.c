@@ -284,7 +284,6 @@ static void exec_start(struct job *job)
         output_bytes(x->output, s->kernel->nonce, buf_begin(&s->idle_text), s->idle_text.len);
     buf_fini(&s->idle_text);
     buf_init(&s->idle_text, LIMIT_OUTPUT_KEPT / 10);
-    kernel_drain(s->kernel);
     kernel_send(s->kernel, WIRE_EXEC, job->seq, parts, x->stdin_text ? 3 : 2);
     if (x->timeout_ms)
         (void)uv_timer_start(&s->ladder, on_ladder, (uint64_t)x->timeout_ms, 0);
