@@ -94,6 +94,7 @@ PyObject *print_to(PyObject *self, PyObject *args);
 /* ---- heap.c ---- */
 
 PyObject *heap_prepare(PyObject *self, PyObject *none);
+PyObject *heap_fill(PyObject *self, PyObject *none);
 PyObject *heap_seal(PyObject *self, PyObject *none);
 
 /* ---- zygote.c ---- */

@@ -90,6 +90,7 @@ static PyMethodDef methods[] = {
     {"abort_end", interrupt_end, METH_NOARGS, "abort_end()\n\nFrom here on they do not, and none is left over."},
     {"install_handlers", interrupt_install, METH_NOARGS, "Once, in the zygote."},
     {"prep_heap", heap_prepare, METH_NOARGS, "prep_heap() -> bool\n\nBefore anything large is imported."},
+    {"fill_heap", heap_fill, METH_NOARGS, "fill_heap() -> int\n\nBefore seal_heap(): no holes for kernels to fill."},
     {"seal_heap", heap_seal, METH_NOARGS, "seal_heap() -> int\n\nAfter gc.freeze(), before the loop."},
     {"settle", zygote_settle, METH_NOARGS,
      "settle() -> int\n\nEnd the threads of libraries. How many threads are left."},
