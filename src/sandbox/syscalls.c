@@ -128,7 +128,9 @@ const struct syscall_rule syscalls_rules[] = {
     NO_FAMILY(9),
     ALLOW_COMMAND("socketpair", 0, 1),
 
-    /* A named pipe, a plain file, a socket; no device. */
+    /* A named pipe, a plain file (which no type stands for too, and Python's default); no device. */
+    {"mknod", 0, {{RULE_BITS, 1, 0170000, 0}, ANY}},
+    {"mknodat", 0, {{RULE_BITS, 2, 0170000, 0}, ANY}},
     {"mknod", 0, {{RULE_BITS, 1, 0170000, 0010000}, ANY}},
     {"mknod", 0, {{RULE_BITS, 1, 0170000, 0100000}, ANY}},
     {"mknod", EPERM, {{RULE_BITS, 1, 0170000, 0020000}, ANY}},

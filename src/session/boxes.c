@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -89,6 +90,14 @@ static void builder_lost(struct boxes *all, const char *text)
     log_warn("%s", text);
     stop_builder(all);
     fail(all, text);
+}
+
+void boxes_check(struct boxes *all)
+{
+    char byte;
+
+    if (all->running && recv(all->builder.sock, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0)
+        builder_lost(all, "the process that makes sandboxes has ended");
 }
 
 static void on_answer(uv_poll_t *poll, int status, int events)

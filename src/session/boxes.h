@@ -59,6 +59,9 @@ char *const *boxes_environment(const struct boxes *all);
 struct box *boxes_take(struct boxes *all);
 void boxes_want(struct boxes *all, size_t n);
 
+/* Look now whether the builder is still there: who finds a sandbox gone should not be given others that are going. */
+void boxes_check(struct boxes *all);
+
 /* Why none can be made, or NULL. Forgotten by the next boxes_take. */
 const char *boxes_error(const struct boxes *all);
 

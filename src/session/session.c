@@ -81,6 +81,7 @@ static void drop_dead_box(struct session *s)
         return;
     box_end(s->box);
     s->box = NULL;
+    pool_check(s->all->pool);
     s->files_lost = true;
     s->memory_kills = 0;
     session_forget_scratch(s);

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from boxfixtures import can_isolate, own_place, place, start  # noqa: F401
+from boxfixtures import can_isolate, own_place, own_start, place, start  # noqa: F401
 from boxtools import SOON, Leftovers, named, poll
 from rawclient import PATIENCE, alive, descendants, processes_with
 
@@ -122,9 +122,10 @@ def test_builder_is_killed(start, place):  # noqa: F811
 
 def test_builder_is_killed_while_code_runs(start, place):  # noqa: F811
     server = start()
-    call = server.begin("open('f', 'w').write('1')\nimport time\ntime.sleep(60)", session="new")
+    first = server.run("open('f', 'w').write('1')", session="new").session
+    call = server.begin("import time\nopen('f', 'w').close()\ntime.sleep(60)", session=first)
     other = server.run("1", session="new").session
-    poll(lambda: server.ask("resources/list") and time.sleep(0.1) is None, "a moment")
+    poll(lambda: server.ask("resources/list")["result"]["resources"][-1]["size"] == 0, "the code to run")
     os.kill(builder(server), signal.SIGKILL)
     result = server.result(call)
     assert result.meta["status"] == "died", result
@@ -187,8 +188,8 @@ def test_sessions_come_and_go(start, place):  # noqa: F811
     poll(lambda: holds()[0] <= fds + 8 and holds()[1] <= processes + 8, f"no growth from {fds, processes} to {holds()}")
 
 
-def test_idle_sessions_end(start, place, word):  # noqa: F811
-    server = start("--session-idle", "1")
+def test_idle_sessions_end(own_start, word):  # noqa: F811
+    server = own_start("--session-idle", "1")
     server.run(f"import subprocess; subprocess.Popen(['sh', '-c', 'sleep 1000; : {word}'])", session="new")
     assert processes_with(word)
     poll(lambda: not processes_with(word), "the idle session to end", 15)

@@ -63,7 +63,10 @@ def open_all():
     global _saved, _saved_id
     import fcntl
 
-    _saved = fcntl.fcntl(1, fcntl.F_DUPFD_CLOEXEC, 901)
+    try:
+        _saved = fcntl.fcntl(1, fcntl.F_DUPFD_CLOEXEC, 901)
+    except OSError:  # a small limit of open files: as in ext/kernel.c
+        _saved = fcntl.fcntl(1, fcntl.F_DUPFD_CLOEXEC, 20)
     _saved_id = _identity(_saved)
     _open_output()
     open_stdin()
