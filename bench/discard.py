@@ -68,6 +68,9 @@ def measure(field, quick):
                 python = field.python["jupyter"]
                 bare.append(programs(walls.bwrap(python, CODE), 20 if quick else 50))
                 importing.append(programs(walls.bwrap(python, "import numpy, pandas; " + CODE), 8))
+    except RuntimeError as e:
+        field.problems["run and discard"] = str(e)
+        return []
     finally:
         client.close()
     rows = [

@@ -25,7 +25,8 @@ def start(field, *options):
         return client
     except (OSError, RuntimeError) as e:
         client.close()
-        field.problems["isolated sessions " + " ".join(options)] = str(e)
+        why = "the server ended at once" if isinstance(e, OSError) else str(e)
+        field.problems[" ".join(["isolated sessions", *options])] = why
         return None
 
 
@@ -104,6 +105,7 @@ def measure_new(field, quick):
     row = contest.row
     tables = []
     if contest.times.get("pool"):
+        title = f"A new isolated session ({contest.level}) with numpy and pandas, to its first answer"
         rows = [
             row("cellblock", "pool"),
             row("bwrap, python3 -c", "bwrap", 1 / 50),
@@ -111,9 +113,13 @@ def measure_new(field, quick):
             row("monty, a new session", "monty", 3),
             row("import numpy, pandas", "import"),
         ]
-        tables.append(Table(f"A new isolated session ({contest.level}) with numpy and pandas, to its first answer", "ms", rows))
+        tables.append(Table(title, "ms", rows))
     if contest.times.get("no pool"):
-        rows = [row("cellblock", "no pool"), row("import numpy, pandas", "import", 1 / 60), row("bwrap, python3 -c", "bwrap")]
+        rows = [
+            row("cellblock", "no pool"),
+            row("import numpy, pandas", "import", 1 / 60),
+            row("bwrap, python3 -c", "bwrap"),
+        ]
         tables.append(Table("The same with nothing kept ready (--spare-kernels 0)", "ms", rows))
     return tables
 
@@ -141,7 +147,10 @@ def measure_warm(field, quick):
         local.close()
         if isolated:
             isolated.close()
-    rows = [Row("cellblock", [t / 1e6 for t in times["isolated"]]), Row("the same with --local", [t / 1e6 for t in times["local"]], 1.05)]
+    rows = [
+        Row("cellblock", [t / 1e6 for t in times["isolated"]]),
+        Row("the same with --local", [t / 1e6 for t in times["local"]], 1.05),
+    ]
     return [Table("A warm print(1+1) in an isolated session", "ms", rows)]
 
 

@@ -17,7 +17,7 @@ def timed_runs(command, n, printed=b"2\n"):
     times = []
     for _ in range(n):
         begin = time.perf_counter_ns()
-        out = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL).stdout
+        out = subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL).stdout
         times.append(time.perf_counter_ns() - begin)
         assert out == printed, (command, out)
     return times
@@ -48,7 +48,8 @@ class Podman:
         self.runtime, self.limits = [], []
 
     def command(self, code):
-        return [*self.podman, *self.runtime, "run", "--rm", "--network", "none", *self.limits, IMAGE, self.python, "-c", code]
+        run = ["run", "--rm", "--network", "none", *self.limits]
+        return [*self.podman, *self.runtime, *run, IMAGE, self.python, "-c", code]
 
     def said(self, command):
         """What it complains about, None when it works."""
@@ -64,9 +65,9 @@ class Podman:
         why = self.said([*self.podman, "import", "--quiet", file.name, IMAGE])
         if why:
             return why
-        # Where limits cannot be raised they are lowered; where control groups are of both versions crun refuses to start.
-        low = ["--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024"]
-        for self.runtime, self.limits in (([], []), ([], low), (["--runtime", "runc"], []), (["--runtime", "runc"], low)):
+        # Where limits cannot be raised they are lowered; crun refuses control groups of both versions at once.
+        low, runc = ["--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024"], ["--runtime", "runc"]
+        for self.runtime, self.limits in (([], []), ([], low), (runc, []), (runc, low)):
             why = self.said(self.command("print(1+1)"))
             if not why:
                 return None

@@ -55,13 +55,14 @@ static void add_system(struct plan *plan)
     static const char *const trees[] = {"/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"};
     /*
      * Of /etc only what libraries need to be found and to work: the linker's cache, alternatives (libblas.so.3 is a
-     * link through it), certificates, time zone, fonts, media types, Debian's sitecustomize, OpenSSL's settings.
+     * link through it), certificates, time zone, fonts, media types, names of ports, Debian's sitecustomize, OpenSSL's
+     * settings.
      */
     static const char *const settings[] = {
         "/etc/ld.so.cache",  "/etc/alternatives", "/etc/ssl/certs",       "/etc/ssl/openssl.cnf",
         "/etc/pki/tls",      "/etc/localtime",    "/etc/fonts",           "/etc/mime.types",
         "/etc/python3",      "/etc/matplotlibrc", "/etc/ca-certificates", "/etc/crypto-policies",
-        "/etc/pki/ca-trust",
+        "/etc/pki/ca-trust", "/etc/services",     "/etc/protocols",
     };
 
     add(plan, STEP_BIND, "/usr", "/usr");

@@ -154,6 +154,8 @@ const struct syscall_rule syscalls_rules[] = {
     ALLOW_COMMAND("ioctl", 1, 0x8915), /* SIOCGIFADDR */
     ALLOW_COMMAND("ioctl", 1, 0x8921), /* SIOCGIFMTU */
     ALLOW_COMMAND("ioctl", 1, 0x8933), /* SIOCGIFINDEX */
+    /* FICLONE: what a file system without it answers, which is what Python 3.14 expects from one */
+    {"ioctl", EOPNOTSUPP, {EQUAL(1, 0x40049409), ANY}},
     REFUSE_COMMAND("ioctl", 1, 0x5412), /* TIOCSTI: typing into a terminal (CVE-2017-5226; high bits CVE-2019-10063) */
     REFUSE_COMMAND("ioctl", 1, 0x541c), /* TIOCLINUX: the same by pasting */
     REFUSE_COMMAND("ioctl", 1, 0x540e), /* TIOCSCTTY */

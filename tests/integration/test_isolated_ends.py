@@ -38,25 +38,24 @@ def start_everything(server, word):
     poll(lambda: len(processes_with(word)) >= 9, "the processes")
 
 
-def control_groups():
-    """Directories of control groups that are a server's."""
+def control_groups(pid):
+    """Directories of control groups that are this server's: tests run at the same time."""
     found = []
     for path, folders, _ in os.walk("/sys/fs/cgroup"):
-        found += [os.path.join(path, name) for name in folders if "cellblock" in name]
-    return set(found)
+        found += [os.path.join(path, name) for name in folders if name.startswith(f"cellblock-{pid}-")]
+    return found
 
 
 class Machine:
     def __init__(self, server, place, word):  # noqa: F811
         self.left, self.place, self.word = Leftovers(server), place, word
-        self.groups = control_groups()  # of other servers too
+        self.server = server.pid
 
-    def check_gone(self, before):
+    def check_gone(self):
         self.left.check()
         poll(lambda: not processes_with(self.word), "marked processes to be gone", SOON)
         poll(lambda: not list(self.place.tmp.iterdir()), "TMPDIR to be empty", SOON)
-        ours = self.groups - before
-        poll(lambda: not (ours & control_groups()), "control groups to be gone", SOON)
+        poll(lambda: not control_groups(self.server), "control groups to be gone", SOON)
 
 
 ENDS = {
@@ -70,18 +69,16 @@ ENDS = {
 
 @pytest.mark.parametrize("end", ENDS)
 def test_nothing_is_left(start, place, word, end):  # noqa: F811
-    before = control_groups()
     server = start()
     start_everything(server, word)
     machine = Machine(server, place, word)
     assert machine.left.namespaces or os.geteuid() != 0
     ENDS[end](server)
-    machine.check_gone(before)
+    machine.check_gone()
 
 
 def test_sigkill_while_sandboxes_are_made(start, place, word):  # noqa: F811
     """At whatever moment: right after the start, and while many sessions come up."""
-    before = control_groups()
     for pause in (0, 0.01, 0.03, 0.1):
         server = start()
         for _ in range(20):
@@ -89,7 +86,7 @@ def test_sigkill_while_sandboxes_are_made(start, place, word):  # noqa: F811
         time.sleep(pause)
         machine = Machine(server, place, word)
         server.kill()
-        machine.check_gone(before)
+        machine.check_gone()
 
 
 def builder(server):
@@ -185,7 +182,8 @@ def test_sessions_come_and_go(start, place):  # noqa: F811
     fds, processes = holds()
     for n in range(60):
         server.run("import subprocess; subprocess.Popen(['sleep', '1000'])", session="new")
-    poll(lambda: holds()[0] <= fds + 8 and holds()[1] <= processes + 8, f"no growth from {fds, processes} to {holds()}")
+    # What is kept ready may not have been there before; 60 sessions that each leave one thing behind are more than that.
+    poll(lambda: holds()[0] <= fds + 40 and holds()[1] <= processes + 20, f"no growth from {fds, processes} to {holds()}")
 
 
 def test_idle_sessions_end(own_start, word):  # noqa: F811

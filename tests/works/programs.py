@@ -240,3 +240,10 @@ works("memory files and events", "import os, select\nm = os.memfd_create('x'); o
       "e = select.epoll(); r, w = os.pipe(); e.register(r, 1); os.write(w, b'x'); assert e.poll(5)\n"
       "p = os.pidfd_open(os.getpid()) if hasattr(os, 'pidfd_open') else 0\n"
       "assert os.sched_getaffinity(0) and os.get_terminal_size and os.nice(1) >= 1\n'works'")  # fmt: skip
+works("copying files", "import errno, fcntl, pathlib, shutil\nopen('a', 'w').write('1')\n"
+      "with open('a') as f, open('b', 'w') as g:\n    try: fcntl.ioctl(g, 0x40049409, f.fileno())\n"
+      "    except OSError as e: assert e.errno in (errno.EOPNOTSUPP, errno.EXDEV), e  # as Python 3.14 expects\n"
+      "shutil.copyfile('a', 'c')\nassert open('c').read() == '1'\n"
+      "hasattr(pathlib.Path, 'copy') and pathlib.Path('a').copy('d')\n'works'")  # fmt: skip
+works("names of ports", "import socket\ntry: assert socket.getservbyname('http') == 80\n"
+      "except OSError: assert not __import__('os').path.exists('/etc/services')\n'works'")  # fmt: skip
