@@ -97,5 +97,5 @@ def measure(field, quick):
         rows = [Row("cellblock", [isolated.whole]), Row("ipykernel (jupyter_client)", [theirs.whole], 1 / 10)]
         tables.append(Table(f"{title}: isolated, sandbox and kernel memory included", "MB", rows))
         rows = [Row("cellblock", [isolated.taken]), Row("ipykernel (jupyter_client)", [theirs.taken])]
-        tables.append(Table(f"{title}: isolated, of MemAvailable", "MB", rows))
+        tables.append(Table(f"{title}: isolated, by MemAvailable (exact only if nothing else runs)", "MB", rows))
     return tables

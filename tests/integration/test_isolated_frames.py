@@ -143,7 +143,7 @@ def test_flood(shared, flood):
         still_fine(shared, second)
     result = shared.result(call)
     assert result.meta["status"] in ("timeout", "died", "ok", "error")
-    assert time.monotonic() - started < 15
+    assert time.monotonic() - started < 20
     again = shared.run("1+1", session=session)
     assert "2" in again.body or "2" in shared.run("1+1", session=session).body
     still_fine(shared)
@@ -246,7 +246,7 @@ def test_stubborn_code(own_box, how):
     started = time.monotonic()
     result = own_box.run(code, timeout=0.3)
     assert result.meta["status"] == "timeout", result
-    assert time.monotonic() - started < 8
+    assert time.monotonic() - started < 20
     if kept is not None:
         assert result.meta["variables_kept"] == kept, result
     assert own_box.run("open('f').read()").body.splitlines()[0] == "'1'"
