@@ -18,6 +18,7 @@ struct err;
 struct plan;
 
 #define BUILDER_ARGV0 "cellblock-builder"
+#define SANDBOX_HOME_MAX 96
 #define BUILD_MSG_MAX (64 * 1024)
 #define BUILD_TEXT_MAX (BUILD_MSG_MAX - sizeof(struct build_msg))
 
@@ -29,7 +30,7 @@ enum build_op {
 
     /* from the builder */
     BUILD_HELLO = 101,   /* uid: first of the pool of user ids, 0 for none; descriptor: its user namespace, or none */
-    BUILD_MADE = 102,    /* id, pid, namespaces, uid; descriptors: pidfd of the first process, workspace */
+    BUILD_MADE = 102,    /* id, pid, namespaces, uid; descriptors: pidfd of the first process, workspace; text: home */
     BUILD_MOUNTED = 103, /* id */
     BUILD_FAILED = 104,  /* id (0: the builder itself, which ends), status: errno; text */
 };
@@ -46,11 +47,12 @@ struct build_msg {
 /* What is needed to join a sandbox and to watch and to end it. Its end ends every process in it. */
 struct sandbox {
     uint32_t id;
-    int pidfd;     /* owned; -1: none */
+    int pidfd;     /* of its first process or guard; owned; -1: none */
     int workspace; /* owned; its directory, for openat2(2) from outside (O_PATH) */
     pid_t pid;
-    int namespaces;
+    int namespaces; /* 0: it has none, see guard.h */
     uint32_t uid;
+    char home[SANDBOX_HOME_MAX]; /* without namespaces: where its directories are; else "" */
 };
 
 struct builder {
@@ -67,7 +69,7 @@ struct builder {
     }
 #define SANDBOX_INIT                                                                                                   \
     {                                                                                                                  \
-        0, -1, -1, 0, 0, 0                                                                                             \
+        0, -1, -1, 0, 0, 0, ""                                                                                         \
     }
 
 /*
@@ -77,6 +79,7 @@ struct builder {
 void builder_hook(int argc, char **argv);
 
 int builder_start(struct builder *b, struct err *e);
+int builder_start_plain(struct builder *b, struct err *e); /* its sandboxes have no namespaces (TIER_LANDLOCK) */
 void builder_stop(struct builder *b); /* ends every sandbox */
 
 /* Ask; the answers come in the order of requests. 0 or -errno. */

@@ -16,16 +16,21 @@
 #define POOL_FIRST 1879048192u
 #define POOL_ROOM (4 * OUTER_SANDBOXES_MAX)
 
-bool outer_is_privileged(void)
+bool outer_has_capability(int capability)
 {
     struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
     struct __user_cap_data_struct data[2] = {{0, 0, 0}, {0, 0, 0}};
+
+    return syscall(SYS_capget, &header, data) == 0 &&
+           data[CAP_TO_INDEX(capability)].effective & CAP_TO_MASK(capability);
+}
+
+bool outer_is_privileged(void)
+{
     static const int needed[] = {CAP_SYS_ADMIN, CAP_SETUID, CAP_SETGID, CAP_SYS_CHROOT, CAP_NET_ADMIN};
 
-    if (syscall(SYS_capget, &header, data) < 0)
-        return false;
     for (size_t i = 0; i < sizeof needed / sizeof *needed; i++)
-        if (!(data[CAP_TO_INDEX(needed[i])].effective & CAP_TO_MASK(needed[i])))
+        if (!outer_has_capability(needed[i]))
             return false;
     return true;
 }
@@ -87,4 +92,36 @@ uint32_t outer_uid_pool(void)
     uids = room_in("/proc/self/uid_map");
     gids = room_in("/proc/self/gid_map");
     return uids == gids ? uids : 0;
+}
+
+/* The end of the map that has id 0 and reaches furthest, or 0. */
+static uint32_t end_of_map(const char *path)
+{
+    FILE *map = fopen(path, "re");
+    unsigned long long inside, outside, count, end = 0;
+
+    while (map && fscanf(map, "%llu %llu %llu", &inside, &outside, &count) == 3)
+        if (inside == 0)
+            end = count;
+    if (map)
+        (void)fclose(map);
+    return end > UINT32_MAX ? UINT32_MAX : (uint32_t)end;
+}
+
+size_t outer_id_ranges(uint32_t count, uint32_t *ret_firsts, size_t max)
+{
+    uint32_t uids = end_of_map("/proc/self/uid_map"), gids = end_of_map("/proc/self/gid_map");
+    uint32_t end = uids < gids ? uids : gids;
+    size_t n = 0;
+
+    /* A container's map may be small: from below its last ids, which have names, down to the half. */
+    if (end >= POOL_FIRST + OUTER_SANDBOXES_MAX + max * count)
+        while (n < max) {
+            ret_firsts[n] = POOL_FIRST + OUTER_SANDBOXES_MAX + (uint32_t)n * count;
+            n++;
+        }
+    else
+        for (uint32_t top = end - end % count; n < max && top >= end / 2 + 2 * count; top -= count)
+            ret_firsts[n++] = top - 2 * count;
+    return n;
 }

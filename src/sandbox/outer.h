@@ -6,6 +6,7 @@
 #define CELLBLOCK_SANDBOX_OUTER_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct err;
@@ -15,10 +16,15 @@ struct err;
 /* May this process mount and give user ids away as it is? */
 bool outer_is_privileged(void);
 
+bool outer_has_capability(int capability); /* effective, in this process */
+
 /* Enter a new one, unless privileged. One thread only. */
 int outer_make(struct err *e);
 
 /* The first of OUTER_SANDBOXES_MAX user and group ids, one for each sandbox; 0: all have the builder's. */
 uint32_t outer_uid_pool(void);
+
+/* Ranges of count user and group ids that this user namespace has and nobody is given: up to max of them. */
+size_t outer_id_ranges(uint32_t count, uint32_t *ret_firsts, size_t max);
 
 #endif

@@ -54,7 +54,7 @@ static _Noreturn void become_launcher(const struct builder *b, const struct run_
 
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     (void)close(b->sock); /* or the builder would not see that its server has ended */
-    if (enter_outer(b->userns, &e) < 0 || enter_target(config->enter.pidfd, &e) < 0)
+    if (enter_outer(b->userns, &e) < 0 || enter_target(config->enter.pidfd, config->enter.namespaces, &e) < 0)
         report(errors, &e);
     pid = fork();
     if (pid == 0)

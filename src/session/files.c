@@ -64,7 +64,7 @@ const char *session_scratch(struct session *s)
 {
     if (s->scratch)
         return s->scratch;
-    s->scratch = s->all->isolated ? xstrdup(SANDBOX_WORKSPACE "/" SCRATCH_NAME)
+    s->scratch = s->all->isolated ? xasprintf("%s/" SCRATCH_NAME, box_workspace(s->box))
                                   : xasprintf("%s/%s", s->all->keeper.rundir, s->id);
     s->scratch_fd = s->all->isolated ? make_scratch_inside(s) : make_scratch_outside(s, s->scratch);
     if (s->scratch_fd < 0)

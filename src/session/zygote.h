@@ -29,7 +29,7 @@ struct zygote_config {
     uv_loop_t *loop;
     const char *python, *workdir;
     const char *preload;       /* NULL: a bare one */
-    const struct boxes *boxes; /* its kernels are isolated; NULL: local ones */
+    struct boxes *boxes; /* its kernels are isolated; NULL: local ones */
     uint64_t server;           /* for the marks of its kernels */
     const struct zygote_events *events;
     void *data;
