@@ -86,7 +86,7 @@ static int take(const struct packet *p, struct enter_config *isolation, struct e
     return isolation->limits && isolation->writable && isolation->readable ? 0 : err_set(e, ENOMEM, "no memory");
 }
 
-int isolate_prepare(const struct packet *p, const struct enter_config **ret, struct err *e)
+int isolate_prepare(const struct packet *p, struct enter_config **ret, struct err *e)
 {
     static struct enter_config isolation; /* for the life of the process */
 
@@ -101,22 +101,20 @@ int isolate_prepare(const struct packet *p, const struct enter_config **ret, str
     return 0;
 }
 
-int isolate_enter(const struct enter_config *isolation, const struct packet *p, struct err *e)
+int isolate_enter(struct enter_config *isolation, const struct packet *p, struct err *e)
 {
-    struct enter_config enter = *isolation;
-
-    enter.pidfd = p->fds[2];
-    enter.namespaces = (int)p->msg.value;
-    enter.uid = (unsigned)p->msg.pid;
-    enter.home = p->text + WIRE_NONCE_SIZE;
+    isolation->pidfd = p->fds[2];
+    isolation->namespaces = (int)p->msg.value;
+    isolation->uid = (unsigned)p->msg.pid;
+    isolation->home = p->text + WIRE_NONCE_SIZE;
     for (int i = 3; i < p->n_fds; i++) /* cgroups(7): 0 stands for the writer */
         if (write(p->fds[i], "0", 1) < 0)
             return err_errno(e, "enter the control group");
-    if (enter_join(&enter, e) < 0)
+    if (enter_join(isolation, e) < 0)
         return -1;
     /* All that this process may end: the others of the sandbox. It is in there if its parent cannot be seen, or by its
      * user. */
-    if (p->msg.status & ZY_FORK_ALONE && (enter.namespaces ? getppid() == 0 : getuid() == enter.uid && enter.uid != 0))
+    if (p->msg.status & ZY_FORK_ALONE && (isolation->namespaces ? getppid() == 0 : getuid() == isolation->uid))
         (void)kill(-1, SIGKILL);
     return 0;
 }

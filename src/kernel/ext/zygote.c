@@ -26,7 +26,7 @@ struct child {
 static struct {
     int control;
     uint32_t *random_state;
-    const struct enter_config *isolation; /* NULL: kernels are local */
+    struct enter_config *isolation; /* NULL: kernels are local */
     struct child *children;
     size_t n, cap;
     struct packet packet; /* the one being handled: 16 KB */
