@@ -365,7 +365,16 @@ static const struct zygote_events events = {on_hello, on_failed};
 
 static void on_boxes_changed(void *data)
 {
-    serve(data);
+    struct pool *pool = data;
+
+    /* Asking again at once might fail for ever, and let those who wait never know: the next call asks again. */
+    if (boxes_error(pool->boxes)) {
+        autofree char *why = xstrdup(boxes_error(pool->boxes));
+
+        answer_all(pool, why);
+        return;
+    }
+    serve(pool);
 }
 
 const struct boxes *pool_boxes(const struct pool *pool)
