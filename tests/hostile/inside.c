@@ -1,9 +1,10 @@
 /*
- * inside [--no-proc] [--no-namespaces] [--network] [--late SOURCE] [--prefix DIR] [--mount SOURCE:TARGET[:rw]] PROGRAM [ARGUMENT...]
+ * inside [--no-proc] [--no-namespaces] [--network] [--size MIB] [--late SOURCE] [--prefix DIR] [--mount SOURCE:TARGET[:rw]] PROGRAM [ARGUMENT...]
  *     run a program in a sandbox made with the library; its exit status, or 128 + the signal that ended it
  * inside --time N
  *     make N sandboxes and tell how long it took
  *
+ * --size is of the workspace and of /tmp, each, with 100 files.
  * --late mounts a directory into the running sandbox, where packages will be.
  */
 #include <stdio.h>
@@ -56,6 +57,12 @@ static int parse_mount(struct wanted *w, char *text)
     return 0;
 }
 
+static void limit_files(struct sandbox_config *c, uint64_t mib)
+{
+    c->tmp_bytes = c->shm_bytes = c->workspace_bytes = mib << 20;
+    c->inodes = 100;
+}
+
 static int parse(char **argv, struct wanted *w)
 {
     w->config = (struct sandbox_config){.tier = TIER_FULL, .mounts = w->mounts, .prefixes = w->prefixes};
@@ -68,6 +75,8 @@ static int parse(char **argv, struct wanted *w)
             w->config.network = NETWORK_HOST;
         else if (strcmp(*argv, "--late") == 0 && argv[1])
             w->late = *++argv;
+        else if (strcmp(*argv, "--size") == 0 && argv[1])
+            limit_files(&w->config, strtoull(*++argv, NULL, 10));
         else if (strcmp(*argv, "--time") == 0 && argv[1])
             w->time = atoi(*++argv);
         else if (strcmp(*argv, "--prefix") == 0 && argv[1] && w->config.n_prefixes < MANY)

@@ -1,7 +1,8 @@
 """Hostile programs: each does something that a sandbox must prevent, or that must stay without effect outside.
 
 Every program prints one word: "did" when it got its way, else the name of the error. It runs once outside, where it
-must get its way (else it proves nothing), and once in each kind of sandbox.
+must get its way (else it proves nothing), and once in each kind of sandbox. Where a kind stops it in another way than
+the rest, or does not, that is said: no_landlock, wall (without namespaces, by user id, Landlock and filter only).
 """
 
 import re
@@ -32,14 +33,16 @@ PROGRAMS = []
 
 
 class Program:
-    def __init__(self, name, code, inside, outside="did", root=False):
+    def __init__(self, name, code, inside, outside, root, wall, no_landlock):
         self.name, self.code, self.root = name, PRELUDE + code, root
         self.inside, self.outside = re.compile(inside), re.compile(outside)
+        self.wall = wall and re.compile(wall)
+        self.no_landlock = no_landlock and re.compile(no_landlock)
 
 
-def program(name, code, inside, outside="did", root=False):
-    """inside, outside: patterns of what it says (or "exit N"). root: outside it succeeds only for root."""
-    PROGRAMS.append(Program(name, code, inside, outside, root))
+def program(name, code, inside, outside="did", root=False, wall=None, no_landlock=None):
+    """Patterns of what it says (or "exit N"). root: outside it succeeds only for root."""
+    PROGRAMS.append(Program(name, code, inside, outside, root, wall, no_landlock))
 
 
 # Ends of the program itself: reported as they are, and nothing else ends.
