@@ -26,6 +26,7 @@
 #include "sandbox/plan.h"
 
 #define END_MS 1000
+#define END_PLAIN_MS 10000 /* guards delete files, of which there may be many */
 #define MAKE_S 10
 
 struct slot {
@@ -257,7 +258,7 @@ static void mount_request(const struct build_msg *msg, const char *data, size_t 
 /* The server is gone: whoever waits for the builder finds no sandbox left, unless one cannot be ended in time. */
 static _Noreturn void end_all(void)
 {
-    int64_t until = clock_ms() + END_MS;
+    int64_t until = clock_ms() + (builder.kind == BUILDER_PLAIN ? END_PLAIN_MS : END_MS);
     pid_t pid = 0;
 
     for (size_t i = 0; i < OUTER_SANDBOXES_MAX; i++)

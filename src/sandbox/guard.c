@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -121,12 +122,24 @@ static _Noreturn void watch(const struct plan *plan, const struct steps_context 
     }
 }
 
+/* Descriptors, for each level of directories that home_measure descends to. */
+static void raise_files(void)
+{
+    struct rlimit files;
+
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+        files.rlim_cur = files.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &files);
+    }
+}
+
 _Noreturn void guard_run(const struct plan *plan, const struct steps_context *context)
 {
     char path[HOME_PATH_MAX];
     struct err e = ERR_INIT;
 
     init_reset_signals();
+    raise_files();
     (void)prctl(PR_SET_NAME, "cellblock-guard");
     if (setsid() < 0)
         (void)err_errno(&e, "setsid");

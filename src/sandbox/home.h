@@ -40,7 +40,7 @@ int home_empty(const char *home, unsigned owner);
  * What is below home takes: bytes on disk, and files and directories. Files that were deleted and are still open are
  * missing. -E2BIG: nested deeper than HOME_DEPTH_MAX, so it cannot be told.
  */
-#define HOME_DEPTH_MAX 100
+#define HOME_DEPTH_MAX 500
 
 struct home_usage {
     uint64_t bytes, files;

@@ -32,6 +32,16 @@ void plan_fini(struct plan *plan)
     *plan = (struct plan)PLAN_INIT;
 }
 
+size_t plan_targets(const struct plan *plan, enum step_kind kind, const char **ret, size_t max)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < plan->n && n < max; i++)
+        if (plan->steps[i].kind == kind)
+            ret[n++] = plan->steps[i].target;
+    return n;
+}
+
 const char *step_name(enum step_kind kind)
 {
     static const char *const names[STEP_MAX] = {

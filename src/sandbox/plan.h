@@ -93,6 +93,10 @@ struct plan {
 int plan_make(const struct sandbox_config *config, struct plan *ret, struct err *e);
 void plan_fini(struct plan *plan);
 
+/* The targets of the steps of a kind, up to max, as long as the plan lives: how many. */
+size_t plan_targets(const struct plan *plan, enum step_kind kind, const char **ret, size_t max);
+#define PLAN_TARGETS_MAX 256
+
 const char *step_name(enum step_kind kind);
 
 /* The plan as bytes, for the builder, and back. -EBADMSG when the bytes are no plan. */

@@ -150,13 +150,15 @@ static int compile_filter(const struct isolation *isolation, const struct isolat
     return filter_compile_for(SYSCALLS_SHARED | (isolation->network == NETWORK_NONE ? SYSCALLS_OFFLINE : 0), ret, e);
 }
 
-static int list_paths(const struct plan *plan, enum step_kind kind, struct buf *ret)
+/* What sandboxes without namespaces may read. */
+static int list_readable(const struct plan *plan, struct buf *ret)
 {
+    const char *paths[PLAN_TARGETS_MAX];
+    size_t n = plan ? plan_targets(plan, STEP_READABLE, paths, PLAN_TARGETS_MAX) : 0;
     int r = 0;
 
-    for (size_t i = 0; plan && i < plan->n && r == 0; i++)
-        if (plan->steps[i].kind == kind)
-            r = buf_append(ret, plan->steps[i].target, strlen(plan->steps[i].target) + 1);
+    for (size_t i = 0; i < n && r == 0; i++)
+        r = buf_append(ret, paths[i], strlen(paths[i]) + 1);
     return r;
 }
 
@@ -190,7 +192,7 @@ int boxes_make_entering(const struct isolation *isolation, const struct isolatio
         if (isolation->mounts[i].writable)
             r = buf_append(&writable, isolation->mounts[i].target, strlen(isolation->mounts[i].target) + 1);
     if (r == 0)
-        r = list_paths(plan, STEP_READABLE, &readable);
+        r = list_readable(plan, &readable);
     if (r < 0)
         return r;
     head.readable_size = (uint32_t)readable.len;

@@ -1,5 +1,6 @@
 /*
- * inside [--no-proc] [--no-namespaces] [--network] [--size MIB] [--late SOURCE] [--prefix DIR] [--mount SOURCE:TARGET[:rw]] PROGRAM [ARGUMENT...]
+ * inside [--no-proc] [--no-namespaces] [--network] [--size MIB] [--late SOURCE] [--prefix DIR] [--mount SOURCE:TARGET[:rw]]
+ *        PROGRAM [ARGUMENT...]
  *     run a program in a sandbox made with the library; its exit status, or 128 + the signal that ended it
  * inside --time N
  *     make N sandboxes and tell how long it took
@@ -25,7 +26,6 @@
 
 #define EXIT_BROKEN 125
 #define MANY 16
-#define MANY_READABLE 128
 
 struct wanted {
     struct sandbox_config config;
@@ -129,14 +129,12 @@ static int run(struct builder *b, const struct plan *plan, const struct wanted *
         .enter = {.limits = enter_limits, .n_limits = enter_n_limits, .landlock = landlock_abi() >= 2},
         .argv = w->argv,
     };
-    const char *writable[MANY], *readable[MANY_READABLE];
+    const char *writable[MANY], *readable[PLAN_TARGETS_MAX];
     bool plain = w->config.tier == TIER_LANDLOCK;
     unsigned filter_for = plain ? SYSCALLS_SHARED | (w->config.network == NETWORK_NONE ? SYSCALLS_OFFLINE : 0) : 0;
     int status = 0;
 
-    for (size_t i = 0; i < plan->n; i++)
-        if (plan->steps[i].kind == STEP_READABLE && config.enter.n_readable < MANY_READABLE)
-            readable[config.enter.n_readable++] = plan->steps[i].target;
+    config.enter.n_readable = plan_targets(plan, STEP_READABLE, readable, PLAN_TARGETS_MAX);
     config.enter.readable = readable;
     for (size_t i = 0; i < w->config.n_mounts; i++)
         if (w->mounts[i].writable)
