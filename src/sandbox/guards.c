@@ -115,7 +115,7 @@ static int claim(struct guards *g, const char *parent, uint32_t first, struct er
 
 int guards_open(struct guards *g, struct err *e)
 {
-    static const char *const parents[] = {"/tmp", "/var/tmp", "/run"};
+    static const char *const parents[] = {"/tmp", "/var/tmp", "/run", "/dev/shm"};
     uint32_t firsts[RANGES_MAX];
     size_t n;
 
