@@ -3,12 +3,10 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/capability.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -26,24 +24,6 @@ void guards_get(const struct guards *g, unsigned number, struct guard *ret)
     ret->user = g->first + 2 * number;
     ret->self = ret->user + 1;
     (void)snprintf(ret->home, sizeof ret->home, "%s/%u", g->base, number);
-}
-
-static int check_capabilities(struct err *e)
-{
-    static const struct {
-        int number;
-        const char *name;
-    } needed[] = {
-        {CAP_SETUID, "CAP_SETUID"}, {CAP_SETGID, "CAP_SETGID"}, {CAP_SETPCAP, "CAP_SETPCAP"},
-        {CAP_KILL, "CAP_KILL"},     {CAP_CHOWN, "CAP_CHOWN"},   {CAP_DAC_OVERRIDE, "CAP_DAC_OVERRIDE"},
-    };
-
-    if (geteuid() != 0)
-        return err_set(e, EPERM, "only root can give sandboxes user ids of their own");
-    for (size_t i = 0; i < sizeof needed / sizeof *needed; i++)
-        if (!outer_has_capability(needed[i].number))
-            return err_set(e, EPERM, "%s is missing, to give sandboxes user ids of their own", needed[i].name);
-    return 0;
 }
 
 /* Ended and emptied, then removed. */
@@ -120,7 +100,7 @@ int guards_open(struct guards *g, struct err *e)
     size_t n;
 
     *g = (struct guards)GUARDS_INIT;
-    if (check_capabilities(e) < 0)
+    if (outer_can_give_ids(e) < 0)
         return -e->code;
     n = outer_id_ranges(RANGE, firsts, RANGES_MAX);
     if (n == 0)

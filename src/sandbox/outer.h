@@ -1,6 +1,7 @@
 /*
  * The user namespace that sandboxes are made in. Root needs none and has user ids to give; an ordinary user becomes
- * root in a namespace of its own, which has one user.
+ * root in a namespace of its own, which has one user. Root of a container, who may not mount, becomes root in one too,
+ * and brings the ids.
  */
 #ifndef CELLBLOCK_SANDBOX_OUTER_H
 #define CELLBLOCK_SANDBOX_OUTER_H
@@ -17,6 +18,9 @@ struct err;
 bool outer_is_privileged(void);
 
 bool outer_has_capability(int capability); /* effective, in this process */
+
+/* May it give user ids away, and later reach files and processes of those users? e (may be NULL): what is missing. */
+int outer_can_give_ids(struct err *e);
 
 /* Enter a new one, unless privileged. One thread only. */
 int outer_make(struct err *e);
