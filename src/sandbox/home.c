@@ -82,7 +82,7 @@ static int measure_dir(int at, const char *name, int depth, struct home_usage *s
     int status = 0;
 
     if (!dir)
-        return errno == ENOENT ? 0 : -errno;
+        return errno == ENOENT ? 0 : errno == EMFILE ? -E2BIG : -errno;
     while (status == 0 && (entry = readdir(dir))) {
         struct stat st;
 

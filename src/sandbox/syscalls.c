@@ -130,7 +130,11 @@ const struct syscall_rule syscalls_rules[] = {
     NO_FAMILY(7),
     NO_FAMILY(8),
     NO_FAMILY(9),
-    ALLOW_COMMAND("socketpair", 0, 1),
+    /* A pair of datagram sockets can be connected elsewhere afterwards; the others cannot, unix(7). */
+    {"socketpair", 0, {EQUAL(0, 1), ANY}, 0, SYSCALLS_SHARED},
+    {"socketpair", 0, {EQUAL(0, 1), {RULE_BITS, 1, 0xf, 1}}, SYSCALLS_SHARED, 0},
+    {"socketpair", 0, {EQUAL(0, 1), {RULE_BITS, 1, 0xf, 5}}, SYSCALLS_SHARED, 0},
+    {"socketpair", EACCES, {EQUAL(0, 1), {RULE_BITS, 1, 0xf, 2}}, SYSCALLS_SHARED, 0},
 
     WATCH("inotify_init"),
     WATCH("inotify_init1"),

@@ -2,7 +2,7 @@
  * confine [--docker] [--no-landlock] PROGRAM [ARGUMENT...]
  *     run a program as it would run elsewhere
  *
- * --docker       as root in a container of Docker's default profile: its fourteen capabilities, and what its filter
+ * --docker       as in a container of Docker's default profile: root has its fourteen capabilities, and what its filter
  *                refuses to those who have no more. An emulation: the real filter is a list of what is allowed; this
  * one refuses what that list leaves out and what could make a difference here. There is no namespace, no masked path
  * and no read-only /sys; tests/containers has the real thing.
@@ -133,7 +133,7 @@ int main(int argc, char **argv)
     if (!*argv)
         return EXIT_BROKEN;
     status = load(docker, no_landlock);
-    if (status == 0 && docker)
+    if (status == 0 && docker && geteuid() == 0)
         status = drop_capabilities();
     if (status < 0) {
         (void)fprintf(stderr, "confine: %s\n", strerror(-status));

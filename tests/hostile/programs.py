@@ -285,6 +285,13 @@ program(
     wall="EACCES",
 )
 program(
+    "socket of the host, by one of a pair",
+    "once(attempt(lambda: socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)[0].connect("
+    "'/var/tmp/cellblock-test-datagrams-' + sys.argv[1])))",
+    "ENOENT",
+    wall="EACCES",
+)
+program(
     "socket of the host with a path",
     "once(attempt(lambda: socket.socket(socket.AF_UNIX).connect('/var/tmp/cellblock-test-' + sys.argv[1])))",
     "ENOENT",
