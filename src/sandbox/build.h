@@ -79,7 +79,8 @@ struct builder {
 void builder_hook(int argc, char **argv);
 
 int builder_start(struct builder *b, struct err *e);
-int builder_start_plain(struct builder *b, struct err *e); /* its sandboxes have no namespaces (TIER_LANDLOCK) */
+/* The same without namespaces (TIER_LANDLOCK, guard.h). */
+int builder_start_plain(struct builder *b, struct err *e);
 void builder_stop(struct builder *b); /* ends every sandbox */
 
 /* Ask; the answers come in the order of requests. 0 or -errno. */

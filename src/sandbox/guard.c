@@ -74,7 +74,8 @@ _Noreturn void guard_sweep(const struct guard *guard)
 {
     struct err e = ERR_INIT;
 
-    if (setsid() < 0 || seal_close_from(3, -1, &e) < 0 || guard_become(guard, &e) < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+    if (setsid() < 0 || seal_close_from(3, -1, &e) < 0 || guard_become(guard, &e) < 0 ||
+        prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
         _exit(EXIT_LEFT_OVER);
     end(guard);
 }

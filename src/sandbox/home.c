@@ -143,8 +143,8 @@ static int flatten(int top, const char *name, unsigned *serial)
             unlinkat(dirfd(dir), entry->d_name, AT_REMOVEDIR) == 0)
             continue;
         /* Its ".." changes: it must be writable. */
-        status = fchmodat(dirfd(dir), entry->d_name, 0700, 0) < 0 ? -errno
-                                                                  : move_up(dirfd(dir), entry->d_name, top, serial);
+        status =
+            fchmodat(dirfd(dir), entry->d_name, 0700, 0) < 0 ? -errno : move_up(dirfd(dir), entry->d_name, top, serial);
     }
     (void)closedir(dir);
     return status;

@@ -1,4 +1,4 @@
-#include "sandbox/plan_impl.h"
+#include "sandbox/plan.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "sandbox/plan_impl.h"
 
 struct step *plan_add(struct plan *plan, enum step_kind kind, const char *source, const char *target)
 {

@@ -9,9 +9,9 @@ struct guard;
 struct plan;
 
 struct steps_context {
-    int control;        /* to the builder, kept by STEP_SEAL */
-    int host_proc_user; /* /proc/sys/user of the host, for STEP_NESTING; -1: none */
-    unsigned owner;     /* of the writable directories, as seen outside: the user inside */
+    int control;               /* to the builder, kept by STEP_SEAL */
+    int host_proc_user;        /* /proc/sys/user of the host, for STEP_NESTING; -1: none */
+    unsigned owner;            /* of the writable directories, as seen outside: the user inside */
     const struct guard *guard; /* where there are no namespaces */
 };
 

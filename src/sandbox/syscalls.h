@@ -32,7 +32,8 @@ struct syscall_rule {
     const char *name; /* one that this machine does not have is left out */
     int error;
     struct rule_argument arguments[2];
-    unsigned only, never; /* bits of enum syscalls_variant: a rule for filters with one of only (0: all), none of never */
+    /* Bits of enum syscalls_variant: a rule for filters with one of only (0: all filters), and none of never. */
+    unsigned only, never;
 };
 
 extern const char *const syscalls_allowed[]; /* whatever the arguments */

@@ -61,7 +61,7 @@ const char *boxes_error(const struct boxes *all);
 
 const struct sandbox *box_sandbox(const struct box *box);
 const char *box_workspace(const struct box *box); /* as code in it names it; NULL: what most have */
-bool box_alive(const struct box *box); /* false: everything in it is gone, its files too */
-void box_end(struct box *box);         /* NULL is fine */
+bool box_alive(const struct box *box);            /* false: everything in it is gone, its files too */
+void box_end(struct box *box);                    /* NULL is fine */
 
 #endif

@@ -30,11 +30,12 @@ def copy(root, source, target=None):
 
 def make(root, programs):
     """programs: {path in the container: file}."""
-    for name in ("tmp", "proc", "sys", "dev", "run", "root", "etc", "home/somebody", "var/tmp", "usr/bin", "usr/lib"):
+    for name in ("tmp", "proc", "sys", "dev", "run", "root", "srv", "etc", "home/somebody", "var/tmp", "usr/bin", "usr/lib"):
         (root / name).mkdir(parents=True, exist_ok=True)
     for name in ("tmp", "var/tmp"):
         (root / name).chmod(0o1777)
     (root / "root").chmod(0o700)
+    (root / "srv").chmod(0o700)
     for link in ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"):
         if os.path.islink(link) and not (root / link[1:]).is_symlink():
             (root / link[1:]).symlink_to(os.readlink(link))
@@ -55,4 +56,4 @@ def make(root, programs):
     (root / "etc" / "shadow").write_text("root:*:1:::::\n")
     (root / "etc" / "shadow").chmod(0o600)
     (root / "secret").write_text("the container's\n")
-    (root / "root" / "secret").write_text("root's\n")
+    (root / "srv" / "secret").write_text("root's\n")

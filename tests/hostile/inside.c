@@ -1,6 +1,6 @@
 /*
- * inside [--no-proc] [--no-namespaces] [--network] [--size MIB] [--late SOURCE] [--prefix DIR] [--mount SOURCE:TARGET[:rw]]
- *        PROGRAM [ARGUMENT...]
+ * inside [--no-proc] [--no-namespaces] [--network] [--size MIB] [--late SOURCE] [--prefix DIR]
+ *        [--mount SOURCE:TARGET[:rw]] PROGRAM [ARGUMENT...]
  *     run a program in a sandbox made with the library; its exit status, or 128 + the signal that ended it
  * inside --time N
  *     make N sandboxes and tell how long it took

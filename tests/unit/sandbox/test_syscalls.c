@@ -265,8 +265,8 @@ static void test_variants(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_names), cmocka_unit_test(test_the_rest), cmocka_unit_test(test_other_machines),
-        cmocka_unit_test(test_clone), cmocka_unit_test(test_sockets),  cmocka_unit_test(test_commands),
+        cmocka_unit_test(test_names),    cmocka_unit_test(test_the_rest), cmocka_unit_test(test_other_machines),
+        cmocka_unit_test(test_clone),    cmocka_unit_test(test_sockets),  cmocka_unit_test(test_commands),
         cmocka_unit_test(test_variants), /* the last: it compiles others */
     };
 
