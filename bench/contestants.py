@@ -70,6 +70,11 @@ def install():
     return field
 
 
+def isolated(field, *options):
+    """The command of a server whose sessions are isolated; servers() has the one that isolates nothing."""
+    return [str(BINARY), "stdio", "--python", field.python["jupyter"], *options]
+
+
 def servers(field):
     """name: (command, tool, arguments of a print(1+1), what the answer holds) of every MCP server."""
     code = "print(1+1)"

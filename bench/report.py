@@ -32,14 +32,17 @@ class Table:
         return next(row for row in self.rows if row.name == "cellblock").p50
 
 
-def ratio(value):
+def compare(table, row):
     """1/36 of it, or 2.4 times it."""
+    if row.name == "cellblock" or not row.p50:
+        return ""
+    value = table.ours / row.p50
     return f"1/{1 / value:.0f}" if value < 0.095 else f"1/{1 / value:.1f}" if value < 1 else f"{value:.2f} x"
 
 
 def verdict(table, row):
     if row.at_most is not None:
-        return f"at most {row.at_most:g} {table.unit}", row.p50 <= row.at_most
+        return f"at most {row.at_most:g} {table.unit}".rstrip(), row.p50 <= row.at_most
     if row.target is not None:
         goal = f"1/{1 / row.target:.0f}" if row.target < 1 else f"{row.target:g} x"
         return f"at most {goal}", table.ours <= row.p50 * row.target
@@ -53,13 +56,12 @@ def show(tables, field, seconds):
         print(f"  {'':26} {'p50 ' + table.unit:>10} {'min':>10} {'p99':>10} {'n':>5}   {'cellblock is':>12}  target")
         for row in sorted(table.rows, key=lambda r: r.p50):
             goal, met = verdict(table, row)
-            compared = "" if row.name == "cellblock" else ratio(table.ours / row.p50)
             p99 = row.values[min(len(row.values) - 1, len(row.values) * 99 // 100)]
             word = "" if met is None else "met" if met else "MISSED"
             missed += met is False
             print(
                 f"  {row.name:26} {row.p50:10.3f} {row.values[0]:10.3f} {p99:10.3f} {len(row.values):5}   "
-                f"{compared:>12}  "
+                f"{compare(table, row):>12}  "
                 f"{goal}{': ' if goal else ''}{word}".rstrip()
             )
     for name, why in field.problems.items():
@@ -83,7 +85,7 @@ def save(tables, path):
                     "p50": r.p50,
                     "min": r.values[0],
                     "n": len(r.values),
-                    "cellblock_ratio": t.ours / r.p50,
+                    "cellblock_ratio": t.ours / r.p50 if r.p50 else None,
                     "target": verdict(t, r)[0] or None,
                     "met": verdict(t, r)[1],
                 }

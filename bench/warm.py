@@ -5,7 +5,7 @@ import sys
 import time
 
 import contestants
-from bare_loop import BareLoop
+from bare_loop import BareLoop, RelayedLoop
 from client import Client, Helper, wait_until_warm
 from report import Row, Table
 
@@ -23,9 +23,10 @@ def python_c(python, n):
 def prepare(field, close_later):
     """name: a function that makes n calls and gives their times, and how many calls a round has."""
     calls = {}
-    bare = BareLoop()
-    close_later.append(bare)
-    calls["bare loop (pipe, exec)"] = (bare.timed_calls, 100)
+    for name, loop in (("bare loop (pipe, exec)", BareLoop), ("bare loop, relayed", RelayedLoop)):
+        bare = loop()
+        close_later.append(bare)
+        calls[name] = (bare.timed_calls, 100)
     for name, (command, tool, arguments) in contestants.servers(field).items():
         try:
             client = Client(command)

@@ -37,6 +37,7 @@ int command_sessions(const struct options *options, uv_loop_t *loop, int no_warm
         .python = python,
         .preload = options->preload,
         .max_sessions = (size_t)options->max_sessions,
+        .spare_kernels = (size_t)options->spare_kernels,
         .idle_ms = options->session_idle_ms,
         .no_warm = no_warm,
         .isolation = options->local ? NULL : &isolation,
@@ -46,7 +47,10 @@ int command_sessions(const struct options *options, uv_loop_t *loop, int no_warm
         return err_errno(e, "cannot use %s as the working directory", options->workdir ? options->workdir : ".");
     if (!options->local && options_isolation(options, &isolation, e) < 0)
         return -e->code;
-    return sessions_new(&config, ret, e);
+    if (sessions_new(&config, ret, e) < 0)
+        return -e->code;
+    /* Else it is found out at the first use, and told there: clients wait for the first answer. */
+    return isolation.required ? sessions_check(*ret, e) : 0;
 }
 
 /* Started with one of 0, 1, 2 closed, the next file opened would get that number, and what is meant for it. */

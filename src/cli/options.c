@@ -31,7 +31,7 @@ struct option {
 static const struct option options[] = {
     {"--local", NULL, "CELLBLOCK_LOCAL", "run code on this machine, with your rights, your files and your .venv",
      GENERAL, FLAG, AT(local), 0, 0, 0},
-    {"--python", "PATH", "CELLBLOCK_PYTHON", "interpreter, CPython 3.9 or later (default: .venv's, else python3)",
+    {"--python", "PATH", "CELLBLOCK_PYTHON", "interpreter, CPython 3.9 or later (default: python3; local: .venv's)",
      GENERAL, TEXT, AT(python), 0, 0, 0},
     {"--workdir", "DIR", "CELLBLOCK_WORKDIR", "working directory of the code (default: the current one)", GENERAL, TEXT,
      AT(workdir), 0, 0, 0},
@@ -44,6 +44,8 @@ static const struct option options[] = {
      SECONDS, AT(max_timeout_ms), 0, 0, 0},
     {"--max-sessions", "N", "CELLBLOCK_MAX_SESSIONS", "sessions alive at once", GENERAL, NUMBER, AT(max_sessions), 1,
      100000, LIMIT_SESSIONS},
+    {"--spare-kernels", "N", "CELLBLOCK_SPARE_KERNELS", "kernels kept ready for new sessions, 0 for none", GENERAL,
+     NUMBER, AT(spare_kernels), 0, 8, LIMIT_SPARE_KERNELS},
     {"--session-idle", "SECONDS", "CELLBLOCK_SESSION_IDLE", "an unused session ends after this (default: 1800)",
      GENERAL, SECONDS, AT(session_idle_ms), 0, 0, 0},
     {"--log-level", "LEVEL", "CELLBLOCK_LOG_LEVEL", "error, warn, info or debug, on stderr (default: warn)", GENERAL,
@@ -128,7 +130,7 @@ void options_help(FILE *out)
     (void)fprintf(
         out, "\n"
              "For an MCP client's configuration:\n"
-             "  {\"mcpServers\": {\"python\": {\"command\": \"cellblock\", \"args\": [\"stdio\", \"--local\"]}}}\n"
+             "  {\"mcpServers\": {\"python\": {\"command\": \"cellblock\", \"args\": [\"stdio\"]}}}\n"
              "\n"
              "Exit status: 0 well, 1 the code (run) or the copy (cp) failed or no sandbox (doctor), 2 wrong usage,\n"
              "3 nothing could be started.\n");
@@ -388,6 +390,7 @@ int options_parse(int argc, char **argv, struct options *ret, struct err *e)
     bool found;
     int r = 0;
 
+    ret->spare_kernels = LIMIT_SPARE_KERNELS;
     ret->command = find_command(argc > 1 ? argv[1] : NULL, &found);
     ask_for_help(argc, argv, &ret->command);
     if (ret->command == COMMAND_HELP || ret->command == COMMAND_VERSION)

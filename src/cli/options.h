@@ -29,6 +29,7 @@ struct options {
     const char *python, *preload, *workdir, *log_level;
     int64_t timeout_ms, max_timeout_ms, session_idle_ms; /* 0: not given */
     uint64_t max_sessions;
+    uint64_t spare_kernels; /* LIMIT_SPARE_KERNELS when not given */
     struct isolation_options isolation;
     /* run */
     const char *code, *file, *figures;

@@ -62,30 +62,40 @@ static void become_builder(int sock, bool plain)
     _exit(1);
 }
 
-/* One message and up to two descriptors, which the caller owns. */
-static int receive(struct builder *b, struct build_msg *ret, char ret_text[ERR_TEXT_MAX + 1], int ret_fds[2],
+#define ANSWER_FDS (2 + CGROUP_FDS_MAX)
+
+static void close_fds(int fds[ANSWER_FDS])
+{
+    for (size_t i = 0; i < ANSWER_FDS; i++)
+        fd_close(&fds[i]);
+}
+
+/* One message, NUL-terminated, and its descriptors, -1 for none, which the caller owns. */
+static int receive(struct builder *b, struct build_msg *ret, const char **ret_text, int ret_fds[ANSWER_FDS],
                    struct err *e)
 {
-    char packet[sizeof(struct build_msg) + ERR_TEXT_MAX];
-    size_t n_fds = 2;
+    static _Thread_local char packet[sizeof(struct build_msg) + BUILD_ANSWER_MAX + 1];
+    size_t n_fds = ANSWER_FDS;
     ssize_t size;
 
-    ret_fds[0] = ret_fds[1] = -1;
-    size = fd_recv(b->sock, packet, sizeof packet, ret_fds, &n_fds);
+    for (size_t i = 0; i < ANSWER_FDS; i++)
+        ret_fds[i] = -1;
+    size = fd_recv(b->sock, packet, sizeof packet - 1, ret_fds, &n_fds);
     if (size == 0)
         return err_set(e, EPIPE, "the process that makes sandboxes has ended");
     if (size < 0)
         return err_set(e, (int)-size, "the process that makes sandboxes: %s", strerror((int)-size));
     memcpy(ret, packet, sizeof *ret);
     if ((size_t)size < sizeof *ret || ret->size != (size_t)size - sizeof *ret) {
-        fd_close(&ret_fds[0]);
-        fd_close(&ret_fds[1]);
+        close_fds(ret_fds);
         return err_set(e, EBADMSG, "the process that makes sandboxes sent nonsense");
     }
-    if (ret->op == BUILD_FAILED)
-        return err_set(e, ret->status > 0 ? ret->status : EIO, "%.*s", (int)ret->size, packet + sizeof *ret);
-    memcpy(ret_text, packet + sizeof *ret, ret->size);
-    ret_text[ret->size] = '\0';
+    packet[size] = '\0';
+    *ret_text = packet + sizeof *ret;
+    if (ret->op == BUILD_FAILED) {
+        close_fds(ret_fds);
+        return err_set(e, ret->status > 0 ? ret->status : EIO, "%s", *ret_text);
+    }
     return 0;
 }
 
@@ -108,9 +118,9 @@ static int send_request(struct builder *b, struct build_msg *msg, const void *da
 
 static int start(struct builder *b, bool plain, struct err *e)
 {
-    char none[ERR_TEXT_MAX + 1];
     struct build_msg hello;
-    int pair[2], fds[2] = {-1, -1}, status;
+    int pair[2], fds[ANSWER_FDS] = {-1, -1, -1, -1}, status;
+    const char *text = "";
 
     *b = (struct builder)BUILDER_INIT;
     status = fd_socketpair(SOCK_SEQPACKET, pair);
@@ -121,9 +131,9 @@ static int start(struct builder *b, bool plain, struct err *e)
         become_builder(pair[1], plain);
     fd_close(&pair[1]);
     b->sock = pair[0];
-    status = b->pid < 0 ? err_errno(e, "fork") : receive(b, &hello, none, fds, e);
-    b->userns = fds[0];
-    fd_close(&fds[1]);
+    status = b->pid < 0 ? err_errno(e, "fork") : receive(b, &hello, &text, fds, e);
+    b->userns = steal_fd(&fds[0]);
+    close_fds(fds);
     if (status == 0 && hello.op != BUILD_HELLO)
         status = err_set(e, EPROTO, "this program does not start its builder: builder_hook is missing in main");
     if (status < 0) {
@@ -131,6 +141,7 @@ static int start(struct builder *b, bool plain, struct err *e)
         return status;
     }
     b->uid_pool = hello.uid;
+    (void)cgroups_unpack(text, &b->cgroups);
     return 0;
 }
 
@@ -180,24 +191,26 @@ int builder_ask_mount(struct builder *b, uint32_t id, const char *source, const 
 
 int builder_answer(struct builder *b, struct sandbox *ret, struct err *e)
 {
-    char text[ERR_TEXT_MAX + 1];
     struct build_msg msg = {0};
-    int fds[2], status = receive(b, &msg, text, fds, e);
+    const char *text;
+    int fds[ANSWER_FDS], status = receive(b, &msg, &text, fds, e);
 
     *ret = (struct sandbox)SANDBOX_INIT;
     ret->id = msg.id;
     if (status < 0)
         return status;
-    ret->pidfd = fds[0];
-    ret->workspace = fds[1];
     if (msg.op == BUILD_MADE && fds[1] < 0) {
-        fd_close(&ret->pidfd);
+        close_fds(fds);
         return err_set(e, EBADMSG, "the process that makes sandboxes sent too few descriptors");
     }
+    ret->pidfd = fds[0];
+    ret->workspace = fds[1];
+    for (size_t i = 2; i < ANSWER_FDS && fds[i] >= 0; i++)
+        ret->cgroup[ret->n_cgroup++] = fds[i];
     ret->pid = msg.pid;
     ret->namespaces = msg.namespaces;
     ret->uid = msg.uid;
-    (void)snprintf(ret->home, sizeof ret->home, "%.*s", SANDBOX_HOME_MAX - 1, text);
+    (void)snprintf(ret->home, sizeof ret->home, "%.*s", SANDBOX_HOME_MAX - 1, msg.op == BUILD_MADE ? text : "");
     return 0;
 }
 
@@ -225,5 +238,7 @@ void sandbox_end(struct builder *b, struct sandbox *s)
         (void)send_request(b, &msg, NULL, 0, NULL); /* fails when the builder is gone, and the sandbox with it */
     fd_close(&s->pidfd);
     fd_close(&s->workspace);
+    for (size_t i = 0; i < s->n_cgroup; i++)
+        fd_close(&s->cgroup[i]);
     *s = (struct sandbox)SANDBOX_INIT;
 }

@@ -14,6 +14,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "sandbox/cgroup.h"
+
 struct err;
 struct plan;
 
@@ -21,6 +23,7 @@ struct plan;
 #define SANDBOX_HOME_MAX 96
 #define BUILD_MSG_MAX (64 * 1024)
 #define BUILD_TEXT_MAX (BUILD_MSG_MAX - sizeof(struct build_msg))
+#define BUILD_ANSWER_MAX 2048 /* bytes after the struct of what the builder says */
 
 enum build_op {
     /* to the builder */
@@ -29,8 +32,13 @@ enum build_op {
     BUILD_MOUNT = 3, /* id, "source\0target\0": show a directory of the host, read-only, in a running sandbox */
 
     /* from the builder */
-    BUILD_HELLO = 101,   /* uid: first of the pool of user ids, 0 for none; descriptor: its user namespace, or none */
-    BUILD_MADE = 102,    /* id, pid, namespaces, uid; descriptors: pidfd of the first process, workspace; text: home */
+    /* uid: first of the pool of user ids, 0 for none; its control groups (cgroups_pack); [descriptor: user namespace]
+     */
+    BUILD_HELLO = 101,
+    /*
+     * id, pid, namespaces, uid; descriptors: pidfd of the first process, workspace, those of struct cgroup; text: home
+     */
+    BUILD_MADE = 102,
     BUILD_MOUNTED = 103, /* id */
     BUILD_FAILED = 104,  /* id (0: the builder itself, which ends), status: errno; text */
 };
@@ -53,6 +61,10 @@ struct sandbox {
     int namespaces; /* 0: it has none, see guard.h */
     uint32_t uid;
     char home[SANDBOX_HOME_MAX]; /* without namespaces: where its directories are; else "" */
+    /* Of its control group, which who joins has to enter first (cgroup_enter); owned; none where there are no groups.
+     */
+    int cgroup[CGROUP_FDS_MAX];
+    size_t n_cgroup;
 };
 
 struct builder {
@@ -61,15 +73,16 @@ struct builder {
     pid_t pid;
     uint32_t uid_pool;
     uint32_t last_id;
+    struct cgroups cgroups; /* a copy, to ask for the use of a sandbox by its id; version 0: there are none */
 };
 
 #define BUILDER_INIT                                                                                                   \
     {                                                                                                                  \
-        -1, -1, 0, 0, 0                                                                                                \
+        -1, -1, 0, 0, 0, CGROUPS_INIT                                                                                  \
     }
 #define SANDBOX_INIT                                                                                                   \
     {                                                                                                                  \
-        0, -1, -1, 0, 0, 0, ""                                                                                         \
+        0, -1, -1, 0, 0, 0, "", {-1, -1}, 0                                                                            \
     }
 
 /*

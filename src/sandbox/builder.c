@@ -19,6 +19,7 @@
 #include "base/err.h"
 #include "base/fd.h"
 #include "sandbox/build.h"
+#include "sandbox/cgroup.h"
 #include "sandbox/guard.h"
 #include "sandbox/init.h"
 #include "sandbox/mount.h"
@@ -26,12 +27,13 @@
 #include "sandbox/plan.h"
 
 #define END_MS 1000
+#define END_RETRY_MS 10
 #define END_PLAIN_MS 10000 /* guards delete files, of which there may be many */
 #define MAKE_S 10
 
 struct slot {
     uint32_t id; /* 0: free */
-    pid_t pid;
+    pid_t pid;   /* 0: reaped */
     int pidfd, control;
 };
 
@@ -40,30 +42,39 @@ static struct {
     enum builder_kind kind;
     struct guards guards;
     uint32_t uid_pool;
+    struct cgroups cgroups;
+    size_t n_groups_left; /* slots whose group could not be removed yet */
     struct slot slots[OUTER_SANDBOXES_MAX];
 } builder;
 
 static char packet[BUILD_MSG_MAX];
 
+static _Noreturn void end_all(void);
+
 /* ---- answers ---- */
 
-static void answer(const struct build_msg *msg, const char *text, const int *fds, size_t n_fds)
+/* Exits when the server is gone. Else 0, or -errno: descriptors could not be sent (ETOOMANYREFS, unix(7)). */
+static int answer(const struct build_msg *msg, const char *text, const int *fds, size_t n_fds)
 {
-    char out[sizeof *msg + ERR_TEXT_MAX];
+    int status;
+
+    char out[sizeof *msg + BUILD_ANSWER_MAX];
     struct build_msg head = *msg;
 
-    head.size = (uint32_t)strnlen(text, ERR_TEXT_MAX);
+    head.size = (uint32_t)strnlen(text, BUILD_ANSWER_MAX);
     memcpy(out, &head, sizeof head);
     memcpy(out + sizeof head, text, head.size);
-    if (fd_send(builder.sock, out, sizeof head + head.size, fds, n_fds) < 0)
-        exit(0); /* the server is gone */
+    status = fd_send(builder.sock, out, sizeof head + head.size, fds, n_fds);
+    if (status < 0 && n_fds == 0)
+        end_all();
+    return status;
 }
 
 static void answer_failure(uint32_t id, const struct err *e)
 {
     struct build_msg msg = {.op = BUILD_FAILED, .id = id, .status = e->code};
 
-    answer(&msg, e->text, NULL, 0);
+    (void)answer(&msg, e->text, NULL, 0);
 }
 
 /* ---- making ---- */
@@ -157,14 +168,33 @@ static int start_init(struct slot *slot, const struct plan *plan, int *ret_works
     return attend(slot, ret_workspace, e);
 }
 
+/* Nobody is left in its group, but the kernel may not be done with it: then later. */
+static void free_slot(struct slot *slot)
+{
+    if (builder.cgroups.version && cgroup_remove(&builder.cgroups, slot->id, 0, NULL) == -EBUSY)
+        builder.n_groups_left++;
+    else
+        slot->id = 0;
+}
+
+static void free_left_slots(void)
+{
+    size_t n = builder.n_groups_left;
+
+    builder.n_groups_left = 0;
+    for (size_t i = 0; n && i < OUTER_SANDBOXES_MAX; i++)
+        if (builder.slots[i].id != 0 && builder.slots[i].pid == 0)
+            free_slot(&builder.slots[i]);
+}
+
 static void end_slot(struct slot *slot)
 {
     fd_close(&slot->control);
     if (slot->pidfd >= 0 && builder.kind != BUILDER_PLAIN) /* a guard has to clean up before */
         (void)syscall(SYS_pidfd_send_signal, slot->pidfd, SIGKILL, NULL, 0);
     fd_close(&slot->pidfd);
-    if (slot->pid <= 0)
-        slot->id = 0; /* else when it has been reaped: only then is nobody left who has its user id */
+    if (slot->pid <= 0) /* else when it has been reaped: only then is nobody left who has its user id */
+        free_slot(slot);
 }
 
 static struct slot *find_slot(uint32_t id)
@@ -177,14 +207,24 @@ static struct slot *find_slot(uint32_t id)
     return NULL;
 }
 
+/* The first process stays outside: where all of a group are ended at once, the files would go with it. */
+static int make_group(const struct slot *slot, const struct plan *plan, struct cgroup *ret, struct err *e)
+{
+    struct cgroup_limits limits = {plan->memory_bytes, plan->processes};
+
+    if (builder.cgroups.version == 0)
+        return 0;
+    return cgroup_make(&builder.cgroups, slot->id, &limits, ret, e);
+}
+
 static void make(const struct build_msg *msg, const char *data, size_t size)
 {
     struct slot *slot = find_slot(0);
     struct err e = ERR_INIT;
     autoplan struct plan plan = PLAN_INIT;
     struct build_msg made = {.op = BUILD_MADE, .id = msg->id};
-    autofd int workspace = -1;
-    int status;
+    struct cgroup group = CGROUP_INIT;
+    int fds[2 + CGROUP_FDS_MAX] = {-1, -1, -1, -1}, status;
 
     if (!slot) {
         (void)err_set(&e, EAGAIN, "there are %d sandboxes already", OUTER_SANDBOXES_MAX);
@@ -195,8 +235,11 @@ static void make(const struct build_msg *msg, const char *data, size_t size)
     status = plan_unpack(data, size, &plan);
     if (status == 0 && (plan.namespaces == 0) != (builder.kind == BUILDER_PLAIN))
         status = -EINVAL;
-    status = status < 0 ? err_set(&e, -status, "a broken plan") : start_init(slot, &plan, &workspace, &e);
+    status = status < 0 ? err_set(&e, -status, "a broken plan") : start_init(slot, &plan, &fds[1], &e);
+    if (status == 0)
+        status = make_group(slot, &plan, &group, &e);
     if (status < 0) {
+        fd_close(&fds[1]);
         end_slot(slot);
         answer_failure(msg->id, &e);
         return;
@@ -204,7 +247,17 @@ static void make(const struct build_msg *msg, const char *data, size_t size)
     made.pid = slot->pid;
     made.namespaces = plan.namespaces ? plan.namespaces | CLONE_NEWUSER : 0;
     made.uid = owner_of(slot);
-    answer(&made, plan.namespaces ? "" : guard_of(slot).home, (int[]){slot->pidfd, workspace}, 2);
+    fds[0] = slot->pidfd;
+    for (size_t i = 0; i < group.n_fds; i++)
+        fds[2 + i] = group.fds[i];
+    status = answer(&made, plan.namespaces ? "" : guard_of(slot).home, fds, 2 + group.n_fds);
+    fd_close(&fds[1]);
+    cgroup_close(&group);
+    if (status < 0) {
+        (void)err_set(&e, -status, "hand over a sandbox: %s", strerror(-status));
+        end_slot(slot);
+        answer_failure(msg->id, &e);
+    }
 }
 
 /* ---- mounting into a running sandbox ---- */
@@ -250,7 +303,7 @@ static void mount_request(const struct build_msg *msg, const char *data, size_t 
     if (e.code)
         answer_failure(msg->id, &e);
     else
-        answer(&done, "", NULL, 0);
+        (void)answer(&done, "", NULL, 0);
 }
 
 /* ---- the loop ---- */
@@ -273,6 +326,8 @@ static _Noreturn void end_all(void)
         if (builder.slots[i].id != 0)
             home_remove(guard_of(&builder.slots[i]).home);
     guards_close(&builder.guards);
+    if (builder.cgroups.version)
+        cgroups_close(&builder.cgroups);
     exit(0);
 }
 
@@ -310,12 +365,16 @@ static void handle(void)
 static pid_t clean_up(const struct slot *slot, int status)
 {
     struct guard guard = guard_of(slot);
-    pid_t pid = status == 0 ? 0 : fork();
+    pid_t pid;
 
-    if (pid == 0 && status != 0)
-        guard_sweep(&guard);
-    if (pid == 0)
+    if (status == 0) {
         home_remove(guard.home);
+        return 0;
+    }
+    while ((pid = fork()) < 0) /* memory is short: nothing else is more urgent */
+        (void)poll(NULL, 0, END_RETRY_MS);
+    if (pid == 0)
+        guard_sweep(&guard);
     return pid;
 }
 
@@ -339,14 +398,6 @@ static void reap(void)
 static void on_sigchld(int number)
 {
     (void)number; /* it only has to end ppoll */
-}
-
-static volatile sig_atomic_t orphaned;
-
-static void on_orphaned(int number)
-{
-    (void)number;
-    orphaned = 1;
 }
 
 static int prepare(int *ret_userns, struct err *e)
@@ -375,8 +426,10 @@ int builder_serve(int sock, enum builder_kind kind)
     struct sigaction action = {.sa_handler = on_sigchld, .sa_flags = SA_NOCLDSTOP};
     struct build_msg hello = {.op = BUILD_HELLO};
     struct pollfd wait = {sock, POLLIN, 0};
+    static const struct timespec soon = {0, 20 * 1000 * 1000};
     struct err e = ERR_INIT;
     sigset_t block, none;
+    char groups[CGROUPS_TEXT_MAX];
     autofd int userns = -1;
 
     builder.sock = sock;
@@ -384,32 +437,29 @@ int builder_serve(int sock, enum builder_kind kind)
     builder.guards = (struct guards)GUARDS_INIT;
     (void)setsid(); /* an interrupt from a terminal is the server's to handle */
     (void)prctl(PR_SET_NAME, "cellblock-build");
-    /*
-     * The socket tells that the server is gone, unless a fork of the server still holds the other end. Without
-     * namespaces it has to clean up then.
-     */
-    (void)signal(SIGTERM, on_orphaned);
-    (void)prctl(PR_SET_PDEATHSIG, kind == BUILDER_PLAIN ? SIGTERM : SIGKILL);
     if (prepare(&userns, &e) < 0) {
         answer_failure(0, &e);
         return 1;
     }
     builder.uid_pool = kind == BUILDER_PLAIN ? builder.guards.first : outer_uid_pool();
+    builder.cgroups = (struct cgroups)CGROUPS_INIT;
+    (void)cgroups_open(&builder.cgroups, getppid(), NULL); /* else limits are those of single processes */
+    cgroups_pack(&builder.cgroups, groups);
     hello.uid = builder.uid_pool;
-    answer(&hello, "", &userns, userns >= 0);
+    if (answer(&hello, groups, &userns, userns >= 0) < 0)
+        return 1;
     fd_close(&userns);
     (void)signal(SIGPIPE, SIG_IGN);
     (void)sigaction(SIGCHLD, &action, NULL);
     (void)sigemptyset(&none);
     (void)sigemptyset(&block);
     (void)sigaddset(&block, SIGCHLD);
-    (void)sigaddset(&block, SIGTERM);
     (void)sigprocmask(SIG_SETMASK, &block, NULL);
     for (;;) {
         reap();
-        if (orphaned)
-            end_all();
-        if (ppoll(&wait, 1, NULL, &none) > 0)
+        if (builder.n_groups_left)
+            free_left_slots();
+        if (ppoll(&wait, 1, builder.n_groups_left ? &soon : NULL, &none) > 0)
             handle();
     }
 }

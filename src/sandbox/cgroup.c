@@ -120,7 +120,11 @@ static int make_in(const struct cgroups *c, const char *dir, struct cgroup *g, c
         status = limit_memory(c->version, path, limits->memory_bytes, e);
     if (status == 0 && limits->processes && strcmp(dir, c->processes) == 0)
         status = set(path, "pids.max", limits->processes, false, e);
-    (void)cgroup_path(procs, sizeof procs, path, "cgroup.procs");
+    /*
+     * A thread that moves itself alone (Linux 5.5) waits for nobody; a process waits until no processor is in the
+     * middle of a fork, some 10 ms. Version 2 has the former in threaded groups only.
+     */
+    (void)cgroup_path(procs, sizeof procs, path, c->version == 1 ? "tasks" : "cgroup.procs");
     fd = status < 0 ? -1 : open(procs, O_WRONLY | O_CLOEXEC);
     if (status == 0 && fd < 0)
         status = err_errno(e, "open %s", procs);

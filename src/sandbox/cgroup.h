@@ -51,7 +51,7 @@ struct cgroup_limits {
 /* A group, for the process that is to enter it. */
 struct cgroup {
     uint32_t id;
-    int fds[CGROUP_FDS_MAX]; /* owned; cgroup.procs of one directory (version 2), or of each (version 1) */
+    int fds[CGROUP_FDS_MAX]; /* owned; cgroup.procs (version 2), or tasks of each directory (version 1) */
     size_t n_fds;
 };
 
@@ -99,8 +99,8 @@ void cgroup_close(struct cgroup *g); /* the descriptors; the group stays */
  * it changes user or namespaces: old kernels look at the writer, not at who opened the file (CVE-2021-4197). 0 or
  * -errno; then it is not, or not wholly inside, and must not go on.
  *
- * Slow (about 10 ms) unless somebody did it just before, because the kernel waits until no processor is in the middle
- * of a fork: to be done ahead of time. Who is forked by a process that is inside is inside, at no cost.
+ * With version 2 slow (about 10 ms) unless somebody did it just before, because the kernel waits until no processor is
+ * in the middle of a fork: to be done ahead of time. Who is forked by a process that is inside is inside, at no cost.
  */
 int cgroup_enter(const int *fds, size_t n_fds);
 

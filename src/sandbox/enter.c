@@ -122,6 +122,10 @@ static int set_limit(const struct enter_limit *limit, struct err *e)
         return err_errno(e, "getrlimit %d", limit->resource);
     if (now.rlim_max != RLIM_INFINITY && now.rlim_max < wanted.rlim_max)
         wanted.rlim_cur = wanted.rlim_max = now.rlim_max;
+    /* A second before the hard limit: SIGXCPU says what SIGKILL would not, that the time was used up. */
+    if (limit->resource == RLIMIT_CPU && wanted.rlim_cur == limit->value && wanted.rlim_max < RLIM_INFINITY - 1 &&
+        wanted.rlim_max < now.rlim_max)
+        wanted.rlim_max++;
     if (setrlimit((__rlimit_resource_t)limit->resource, &wanted) < 0)
         return err_errno(e, "setrlimit %d", limit->resource);
     return 0;

@@ -27,7 +27,7 @@ int mount_copy(const char *source, unsigned flags, struct err *e)
     if (fd < 0)
         return err_errno(e, "open_tree %s", source);
     attr.attr_set |= flags & MOUNT_DEVICE ? MOUNT_ATTR_NOEXEC : MOUNT_ATTR_NODEV;
-    if (!(flags & (MOUNT_WRITABLE | MOUNT_DEVICE)))
+    if (!(flags & MOUNT_WRITABLE))
         attr.attr_set |= MOUNT_ATTR_RDONLY;
     if (mount_setattr(fd, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr, sizeof attr) < 0)
         return err_errno(e, "mount_setattr %s", source);
@@ -122,7 +122,7 @@ static int bind_by_old_call(const char *source, const char *target, unsigned fla
     unsigned long more = flags & MOUNT_DEVICE ? MS_NOEXEC : MS_NODEV;
     int status;
 
-    if (!(flags & (MOUNT_WRITABLE | MOUNT_DEVICE)))
+    if (!(flags & MOUNT_WRITABLE))
         more |= MS_RDONLY;
     if (mount(source, target, NULL, MS_BIND | MS_REC, NULL) < 0)
         return err_errno(e, "bind %s", source);

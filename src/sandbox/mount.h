@@ -11,7 +11,7 @@
 struct err;
 
 #define MOUNT_WRITABLE 1u
-#define MOUNT_DEVICE 2u /* a device node: works, but nothing is executed */
+#define MOUNT_DEVICE 2u /* a device node: works also where it is read-only, which keeps its times and mode */
 
 /* A detached copy of source and what is mounted below, read-only unless flags say otherwise. A descriptor or -errno. */
 int mount_copy(const char *source, unsigned flags, struct err *e);

@@ -58,12 +58,12 @@ const char *step_name(enum step_kind kind)
 
 /*
  * Of /etc only what libraries need to be found and to work: the linker's cache, alternatives (libblas.so.3 is a link
- * through it), certificates, time zone, fonts, media types, Debian's sitecustomize, OpenSSL's settings.
+ * through it), certificates, time zone, fonts, media types, names of ports, Debian's sitecustomize, OpenSSL's settings.
  */
 const char *const plan_settings[] = {
     "/etc/ld.so.cache",     "/etc/alternatives",    "/etc/ssl/certs",    "/etc/ssl/openssl.cnf", "/etc/pki/tls",
     "/etc/localtime",       "/etc/fonts",           "/etc/mime.types",   "/etc/python3",         "/etc/matplotlibrc",
-    "/etc/ca-certificates", "/etc/crypto-policies", "/etc/pki/ca-trust",
+    "/etc/ca-certificates", "/etc/crypto-policies", "/etc/pki/ca-trust", "/etc/services",        "/etc/protocols",
 };
 const size_t plan_n_settings = sizeof plan_settings / sizeof *plan_settings;
 
@@ -131,7 +131,7 @@ bool plan_is_below(const char *path, const char *directory)
     return strncmp(path, directory, size) == 0 && (path[size] == '/' || path[size] == 0);
 }
 
-/* Absolute, and without "." and "..", which would lead elsewhere than the checks below think. */
+/* Absolute, and without ".", ".." and empty parts, with which it would be another than the checks below think. */
 bool plan_is_plain(const char *path)
 {
     if (path[0] != '/' || strlen(path) >= 4096)
@@ -139,7 +139,7 @@ bool plan_is_plain(const char *path)
     for (const char *part = path; part; part = strchr(part + 1, '/')) {
         size_t size = strcspn(part + 1, "/");
 
-        if ((size == 1 && part[1] == '.') || (size == 2 && part[1] == '.' && part[2] == '.'))
+        if ((size == 0 && path[1]) || (size == 1 && part[1] == '.') || (size == 2 && part[1] == '.' && part[2] == '.'))
             return false;
     }
     return true;
@@ -166,7 +166,7 @@ int plan_check_path(const char *path, const char *what, struct err *e)
     const char *own;
 
     if (!plan_is_plain(path))
-        return err_set(e, EINVAL, "%s %s: an absolute path without . and .. is needed", what, path);
+        return err_set(e, EINVAL, "%s %s: an absolute path without ., .. and double slashes is needed", what, path);
     own = reserved(path);
     if (own)
         return err_set(e, EINVAL, "%s %s: the sandbox has its own %s; choose another path", what, path, own);
@@ -229,6 +229,8 @@ int plan_make(const struct sandbox_config *c, struct plan *ret, struct err *e)
     struct plan plan = PLAN_INIT;
     int status;
 
+    plan.memory_bytes = c->memory_bytes;
+    plan.processes = c->processes;
     if (c->tier == TIER_LANDLOCK) {
         status = plan_make_wall(c, &plan, e);
         if (status < 0)

@@ -36,20 +36,21 @@ struct sandbox_config {
     size_t n_mounts;
     uint64_t tmp_bytes, shm_bytes, workspace_bytes; /* 0: the default */
     uint64_t inodes;                                /* of each of them; 0: the default */
+    uint64_t memory_bytes, processes;               /* of all processes together (cgroup.h); 0: no limit */
     enum sandbox_network network;
     enum sandbox_tier tier; /* not TIER_NONE */
 };
 
 enum step_kind {
-    STEP_PRIVATE, /* no mount is seen by, or comes from, the host any more */
-    STEP_ROOT,    /* an empty root beside the old one: target below /new, source below /old until STEP_PIVOT */
-    STEP_DIR,     /* target, mode */
-    STEP_LINK,    /* target is a symbolic link to source */
-    STEP_FILE,    /* target is a file with the text source */
-    STEP_TMPFS,   /* target, size, inodes, mode; owned by the user inside */
-    STEP_BIND,    /* target shows source, by flags; when that is a symbolic link, target is the same link */
-    STEP_DEVICE,  /* the same for a device node */
-    STEP_PROC,    /* target shows the processes of the sandbox */
+    STEP_PRIVATE,  /* no mount is seen by, or comes from, the host any more */
+    STEP_ROOT,     /* an empty root beside the old one: target below /new, source below /old until STEP_PIVOT */
+    STEP_DIR,      /* target, mode */
+    STEP_LINK,     /* target is a symbolic link to source */
+    STEP_FILE,     /* target is a file with the text source */
+    STEP_TMPFS,    /* target, size, inodes, mode; owned by the user inside */
+    STEP_BIND,     /* target shows source, by flags; when that is a symbolic link, target is the same link */
+    STEP_DEVICE,   /* the same for a device node */
+    STEP_PROC,     /* target shows the processes of the sandbox */
     STEP_HOSTNAME, /* source */
     STEP_LOOPBACK, /* bring lo up */
     STEP_PIVOT,    /* /new becomes /, the old root goes */
@@ -78,13 +79,17 @@ struct step {
 };
 
 struct plan {
-    int namespaces; /* CLONE_NEW... of the first process; CLONE_NEWUSER follows by STEP_USER */
+    int namespaces;                   /* CLONE_NEW... of the first process; CLONE_NEWUSER follows by STEP_USER */
+    uint64_t memory_bytes, processes; /* limits of a control group, where there are any; 0: no limit */
     struct step *steps;
     size_t n, cap;
 };
 
 #define autoplan __attribute__((cleanup(plan_fini)))
-#define PLAN_INIT {0, NULL, 0, 0}
+#define PLAN_INIT                                                                                                      \
+    {                                                                                                                  \
+        0, 0, 0, NULL, 0, 0                                                                                            \
+    }
 
 /*
  * -EINVAL with a text for the person who configured it: a path is not absolute, or would hide the sandbox's own; or,

@@ -18,6 +18,7 @@ struct packed_step {
 };
 
 struct packed_plan {
+    uint64_t memory_bytes, processes;
     int32_t namespaces;
     uint32_t n;
 };
@@ -29,7 +30,7 @@ static uint32_t text_size(const char *text)
 
 int plan_pack(const struct plan *plan, struct buf *out)
 {
-    struct packed_plan head = {plan->namespaces, (uint32_t)plan->n};
+    struct packed_plan head = {plan->memory_bytes, plan->processes, plan->namespaces, (uint32_t)plan->n};
     int status = buf_append(out, &head, sizeof head);
 
     for (size_t i = 0; i < plan->n && status == 0; i++) {
@@ -128,6 +129,8 @@ int plan_unpack(const void *bytes, size_t size, struct plan *ret)
     if (head.n > STEPS_MAX)
         return -EBADMSG;
     plan.namespaces = head.namespaces;
+    plan.memory_bytes = head.memory_bytes;
+    plan.processes = head.processes;
     plan.steps = xnew_n(struct step, head.n + 1);
     plan.cap = head.n + 1;
     while (status == 0 && plan.n < head.n)

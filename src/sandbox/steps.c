@@ -190,15 +190,28 @@ static int do_user(const struct steps_context *context, struct err *e)
  */
 static int do_nesting(const struct steps_context *context, struct err *e)
 {
-    static const char *const names[] = {"max_user_namespaces",   "max_mnt_namespaces", "max_pid_namespaces",
-                                        "max_net_namespaces",    "max_ipc_namespaces", "max_uts_namespaces",
-                                        "max_cgroup_namespaces", "max_time_namespaces"};
+    static const struct {
+        const char *name, *value;
+    } limits[] = {
+        {"max_user_namespaces", "0"},
+        {"max_mnt_namespaces", "0"},
+        {"max_pid_namespaces", "0"},
+        {"max_net_namespaces", "0"},
+        {"max_ipc_namespaces", "0"},
+        {"max_uts_namespaces", "0"},
+        {"max_cgroup_namespaces", "0"},
+        {"max_time_namespaces", "0"},
+        /* Counted for the server's user too, who has 128: one sandbox could leave none to the whole machine. */
+        {"max_inotify_instances", "16"},
+        {"max_inotify_watches", "8192"},
+    };
     bool written = false;
 
-    for (size_t i = 0; i < sizeof names / sizeof *names && context->host_proc_user >= 0; i++) {
-        autofd int fd = openat(context->host_proc_user, names[i], O_WRONLY | O_CLOEXEC);
+    for (size_t i = 0; i < sizeof limits / sizeof *limits && context->host_proc_user >= 0; i++) {
+        autofd int fd = openat(context->host_proc_user, limits[i].name, O_WRONLY | O_CLOEXEC);
+        size_t size = strlen(limits[i].value);
 
-        if (fd >= 0 && write(fd, "0", 1) == 1 && i == 0)
+        if (fd >= 0 && write(fd, limits[i].value, size) == (ssize_t)size && i == 0)
             written = true;
     }
     if (written && unshare(CLONE_NEWUSER) == 0)

@@ -141,7 +141,9 @@ const struct syscall_rule syscalls_rules[] = {
     WATCH("inotify_add_watch"),
     WATCH("inotify_rm_watch"),
 
-    /* A named pipe, a plain file, a socket; no device. */
+    /* A named pipe, a plain file (which no type stands for too, and Python's default); no device. */
+    {"mknod", 0, {{RULE_BITS, 1, 0170000, 0}, ANY}, 0, 0},
+    {"mknodat", 0, {{RULE_BITS, 2, 0170000, 0}, ANY}, 0, 0},
     {"mknod", 0, {{RULE_BITS, 1, 0170000, 0010000}, ANY}, 0, 0},
     {"mknod", 0, {{RULE_BITS, 1, 0170000, 0100000}, ANY}, 0, 0},
     {"mknod", EPERM, {{RULE_BITS, 1, 0170000, 0020000}, ANY}, 0, 0},
@@ -165,6 +167,8 @@ const struct syscall_rule syscalls_rules[] = {
     ALLOW_COMMAND("ioctl", 1, 0x8915), /* SIOCGIFADDR */
     ALLOW_COMMAND("ioctl", 1, 0x8921), /* SIOCGIFMTU */
     ALLOW_COMMAND("ioctl", 1, 0x8933), /* SIOCGIFINDEX */
+    /* FICLONE: what a file system without it answers, which is what Python 3.14 expects from one */
+    {"ioctl", EOPNOTSUPP, {EQUAL(1, 0x40049409), ANY}, 0, 0},
     REFUSE_COMMAND("ioctl", 1, 0x5412), /* TIOCSTI: typing into a terminal (CVE-2017-5226; high bits CVE-2019-10063) */
     REFUSE_COMMAND("ioctl", 1, 0x541c), /* TIOCLINUX: the same by pasting */
     REFUSE_COMMAND("ioctl", 1, 0x540e), /* TIOCSCTTY */

@@ -166,7 +166,7 @@ static const char *relative(const struct session *s, const char *path)
     return *path ? path : ".";
 }
 
-static int open_any(const struct session *s, const char *path, int *ret_fd, struct err *e)
+static int open_any(struct session *s, const char *path, int *ret_fd, struct err *e)
 {
     int64_t size;
 

@@ -1,5 +1,6 @@
 #include "server/outcome_text.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -49,6 +50,17 @@ static void explain_timeout(struct buf *out, const struct exec_outcome *o, int64
         (void)buf_puts(out, "Pass a larger `timeout` (in seconds) if it needs longer.\n");
 }
 
+static void explain_memory(struct buf *out, const struct exec_outcome *o)
+{
+    if (o->memory_limit) {
+        (void)buf_puts(out, " The session's memory limit of ");
+        text_size(out, (int64_t)o->memory_limit);
+        (void)buf_puts(out, " (--memory) was reached: use less, e.g. work in parts.");
+    } else {
+        (void)buf_puts(out, " The system was out of memory: use less, e.g. work in parts.");
+    }
+}
+
 static void explain_death(struct buf *out, const struct exec_outcome *o)
 {
     if (o->signal) {
@@ -57,7 +69,9 @@ static void explain_death(struct buf *out, const struct exec_outcome *o)
         (void)buf_printf(out, "Python was ended by signal %d (SIG%s, %s).", o->signal, name ? name : "?",
                          meaning ? meaning : "unknown");
         if (o->out_of_memory)
-            (void)buf_puts(out, " The system was out of memory: use less, e.g. work in parts.");
+            explain_memory(out, o);
+        else if (o->signal == SIGXCPU)
+            (void)buf_puts(out, " The limit of processor time was used up (--cpu-time).");
     } else {
         (void)buf_printf(out, "The code ended Python itself, with exit status %d (os._exit or the like).",
                          o->exit_code);
@@ -90,6 +104,11 @@ void outcome_explain(struct buf *out, const struct exec_outcome *o, int64_t time
         (void)buf_printf(out, "No Python could be started: %s\n", o->error_text);
         break;
     default:
+        if (o->out_of_memory) {
+            (void)buf_puts(out, "A process that the code had started was killed.");
+            explain_memory(out, o);
+            (void)buf_puts(out, "\n");
+        }
         break;
     }
     if (o->missing_module && o->isolation)
@@ -100,6 +119,19 @@ void outcome_explain(struct buf *out, const struct exec_outcome *o, int64_t time
     else if (o->missing_module)
         (void)buf_printf(out, "`%s` is not installed here: install_dependencies can install the package that has it.\n",
                          o->missing_module);
+}
+
+/* A name may hold line ends, with which it could forge lines like this one. */
+static void put_name(struct buf *out, const char *name)
+{
+    for (; *name; name++) {
+        unsigned char c = (unsigned char)*name;
+
+        if (c < 0x20 || c == 0x7f)
+            (void)buf_printf(out, "\\x%02x", c);
+        else
+            (void)buf_append(out, name, 1);
+    }
 }
 
 void outcome_status_line(struct buf *out, const struct exec_outcome *o, const char *session)
@@ -116,7 +148,8 @@ void outcome_status_line(struct buf *out, const struct exec_outcome *o, const ch
                 continue;
             (void)buf_puts(out, *any ? ", " : pass == 0 ? " · new: " : " · changed: ");
             *any = true;
-            (void)buf_printf(out, "%s ", o->files[i].path);
+            put_name(out, o->files[i].path);
+            (void)buf_puts(out, " ");
             text_size(out, o->files[i].size);
         }
     if (o->n_files_more)

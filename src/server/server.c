@@ -10,6 +10,7 @@
 #include "mcp/result.h"
 #include "server/control.h"
 #include "server/impl.h"
+#include "session/isolation.h"
 #include "session/session.h"
 
 #define INSTRUCTIONS                                                                                                   \
@@ -21,6 +22,16 @@ static const char local_instructions[] = INSTRUCTIONS "Install what is missing w
 static const char isolated_instructions[] = INSTRUCTIONS
     "Code runs in a sandbox without network; its files, in the working directory, go with the session, and "
     "can be read as resources until then.";
+static const char network_instructions[] =
+    INSTRUCTIONS "Code runs in a sandbox; its files, in the working directory, go with the session, and can be read as "
+                 "resources until then.";
+
+static const char *instructions(const struct isolation *isolation)
+{
+    if (!isolation)
+        return local_instructions;
+    return isolation->network == NETWORK_NONE ? isolated_instructions : network_instructions;
+}
 
 void server_open_control(struct server *server)
 {
@@ -51,7 +62,7 @@ struct server *server_new(const struct server_config *config)
     server->max_timeout_ms = config->max_timeout_ms ? config->max_timeout_ms : LIMIT_TIMEOUT_MAX_MS;
     server->timeout_ms = config->timeout_ms ? config->timeout_ms : LIMIT_TIMEOUT_DEFAULT_MS;
     server->mcp = mcp_server_new("cellblock", "Cellblock Python", CELLBLOCK_VERSION,
-                                 sessions_isolated(config->sessions) ? isolated_instructions : local_instructions);
+                                 instructions(sessions_isolation(config->sessions)));
     tool_execute_add(server);
     tool_install_add(server);
     tool_list_add(server);

@@ -37,8 +37,8 @@ static int choose(struct server *server, struct mcp_request *req, const char *ha
             return err_set(
                 e, ENOENT,
                 "Session %.40s has ended (it was idle too long, or room was needed): its variables are gone, "
-                "its files are still there. Leave out `session` or pass \"new\" to start again.",
-                handle);
+                "its files are %s. Leave out `session` or pass \"new\" to start again.",
+                handle, sessions_isolation(server->sessions) ? "too" : "still there");
         return err_set(e, ENOENT,
                        "There is no session %.40s. Use a handle from an earlier result of this server, or leave out "
                        "`session`, or pass \"new\" for a fresh one.",

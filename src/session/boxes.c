@@ -1,14 +1,19 @@
 #include "session/boxes.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/fd.h"
+#include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "sandbox/home.h"
@@ -17,7 +22,8 @@
 #include "sandbox/probe.h"
 #include "session/boxes_impl.h"
 
-#define MAKING_MAX 8 /* asked for and not answered yet */
+#define PROCESS_EXITING 0x4 /* PF_EXITING of include/linux/sched.h */
+#define MAKING_MAX 8        /* asked for and not answered yet */
 
 struct box {
     struct boxes *all;
@@ -87,6 +93,14 @@ static void builder_lost(struct boxes *all, const char *text)
     log_warn("%s", text);
     stop_builder(all);
     fail(all, text);
+}
+
+void boxes_check(struct boxes *all)
+{
+    char byte;
+
+    if (all->running && recv(all->builder.sock, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0)
+        builder_lost(all, "the process that makes sandboxes has ended");
 }
 
 static void on_answer(uv_poll_t *poll, int status, int events)
@@ -207,17 +221,45 @@ const char *box_workspace(const struct box *box)
     return box && box->workspace ? box->workspace : SANDBOX_WORKSPACE;
 }
 
+/* A first process that ends waits for all others, and can be signalled meanwhile. proc(5): field 9 of stat. */
+static bool is_exiting(pid_t pid)
+{
+    char path[64], text[512], *at;
+    unsigned flags = 0;
+    autofd int fd = -1;
+    ssize_t n;
+
+    (void)snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+    if (n <= 0)
+        return true;
+    text[n] = '\0';
+    at = strrchr(text, ')'); /* the name before it may hold anything */
+    return !at || sscanf(at + 1, " %*c %*d %*d %*d %*d %*d %u", &flags) != 1 || (flags & PROCESS_EXITING);
+}
+
 bool box_alive(const struct box *box)
 {
     return box->generation == box->all->generation && box->all->running &&
-           syscall(SYS_pidfd_send_signal, box->sandbox.pidfd, 0, NULL, 0) == 0;
+           syscall(SYS_pidfd_send_signal, box->sandbox.pidfd, 0, NULL, 0) == 0 && !is_exiting(box->sandbox.pid);
+}
+
+uint64_t box_memory_kills(const struct box *box)
+{
+    struct cgroup_usage usage;
+
+    if (!box->all->level.memory || cgroup_usage(&box->all->builder.cgroups, box->sandbox.id, &usage, NULL) < 0)
+        return 0;
+    return usage.memory_kills;
 }
 
 void box_end(struct box *box)
 {
     if (!box)
         return;
-    if (box->generation != box->all->generation || !box->all->running) /* its number may be another's by now */
+    /* Its number may be another's by now. A guard has noticed, and must not be stopped in its work. */
+    if ((box->generation != box->all->generation || !box->all->running) && box->sandbox.namespaces)
         (void)syscall(SYS_pidfd_send_signal, box->sandbox.pidfd, SIGKILL, NULL, 0);
     sandbox_end(&box->all->builder, &box->sandbox);
     free(box->workspace);
@@ -290,6 +332,7 @@ static int start(struct boxes *all, struct err *e)
     if (try_tiers(all, &why, e) < 0)
         return -e->code;
     all->level.landlock = all->plain || landlock_abi() >= 2;
+    all->level.memory = all->builder.cgroups.version && all->builder.cgroups.memory[0];
     if (check_required(all, &why, e) < 0)
         return -e->code;
     if (all->plain && all->config.isolation->required == TIER_NONE)
@@ -318,7 +361,8 @@ int boxes_new(const struct boxes_config *config, struct boxes **ret, struct err 
         free(all);
         return -e->code;
     }
-    log_info("isolation: %s%s", tier_name(all->level.tier), all->level.landlock ? "" : ", without Landlock");
+    log_info("isolation: %s%s, memory limited by %s", all->level.name, all->level.landlock ? "" : ", without Landlock",
+             all->level.memory ? "session" : "process");
     *ret = all;
     return 0;
 }
@@ -350,6 +394,13 @@ int boxes_set_interpreter(struct boxes *all, const struct interpreter *python, s
 const struct isolation_level *boxes_level(const struct boxes *all)
 {
     return &all->level;
+}
+
+uint64_t boxes_memory(const struct boxes *all)
+{
+    uint64_t set = all->config.isolation->limits.memory_bytes;
+
+    return set ? set : LIMIT_BOX_MEMORY;
 }
 
 const struct buf *boxes_entering(const struct boxes *all)

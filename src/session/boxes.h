@@ -36,6 +36,9 @@ void boxes_free(struct boxes *all); /* ends every sandbox */
 /* What this machine granted. */
 const struct isolation_level *boxes_level(const struct boxes *all);
 
+/* Bytes that all processes of a session may use together. */
+uint64_t boxes_memory(const struct boxes *all);
+
 /* Sandboxes from now on show this interpreter and its packages; the first call makes the first ones. */
 int boxes_set_interpreter(struct boxes *all, const struct interpreter *python, struct err *e);
 
@@ -56,12 +59,20 @@ char *const *boxes_environment(const struct boxes *all);
 struct box *boxes_take(struct boxes *all);
 void boxes_want(struct boxes *all, size_t n);
 
+/* Look now whether the builder is still there: who finds a sandbox gone should not be given others that are going. */
+void boxes_check(struct boxes *all);
+
 /* Why none can be made, or NULL. Forgotten by the next boxes_take. */
 const char *boxes_error(const struct boxes *all);
 
 const struct sandbox *box_sandbox(const struct box *box);
-const char *box_workspace(const struct box *box); /* as code in it names it; NULL: what most have */
-bool box_alive(const struct box *box);            /* false: everything in it is gone, its files too */
-void box_end(struct box *box);                    /* NULL is fine */
+/* Its directory as code in it names it. NULL: the one that most have. */
+const char *box_workspace(const struct box *box);
+bool box_alive(const struct box *box); /* false: everything in it is gone, its files too */
+
+/* How many processes the kernel has ended in it because its memory was out; 0 where nothing counts them. */
+uint64_t box_memory_kills(const struct box *box);
+
+void box_end(struct box *box); /* NULL is fine */
 
 #endif

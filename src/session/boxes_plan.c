@@ -18,6 +18,7 @@
 
 #define SHOWN_MAX 16
 #define HOPS_MAX 8
+#define SPARE_PROCESSES 8 /* the limit of single users is to be met first: its error is an exception in the code */
 
 static uint64_t or_default(uint64_t value, uint64_t otherwise)
 {
@@ -67,7 +68,7 @@ static int show(struct shown *shown, const char *path, struct err *e)
                        "interpreter with --python",
                        real);
     add_shown(shown, real, real);
-    if (strcmp(path, real) != 0)
+    if (strcmp(path, real) != 0 && !strstr(path, "//") && path[strlen(path) - 1] != '/')
         add_shown(shown, real, path);
     return 0;
 }
@@ -108,6 +109,20 @@ static int show_interpreter(struct shown *shown, const struct interpreter *pytho
     return show_links(shown, python->executable, e);
 }
 
+/* Code that may write to its interpreter could change what other sessions, and the zygote, run. */
+static int check_writable(const struct isolation *isolation, const struct shown *shown, struct err *e)
+{
+    for (size_t i = 0; i < isolation->n_mounts; i++)
+        for (size_t j = 0; isolation->mounts[i].writable && j < shown->n; j++) {
+            const char *mine = isolation->mounts[i].source, *python = shown->all[j].source;
+
+            if (is_below(mine, python) || is_below(python, mine))
+                return err_set(e, EPERM, "--mount %.200s:...:rw would let code change its own Python (%.200s)", mine,
+                               python);
+        }
+    return 0;
+}
+
 int boxes_make_plan(const struct isolation *isolation, enum sandbox_tier tier, const struct interpreter *python,
                     struct plan *ret, struct err *e)
 {
@@ -121,6 +136,8 @@ int boxes_make_plan(const struct isolation *isolation, enum sandbox_tier tier, c
         .shm_bytes = or_default(l->tmp_bytes, LIMIT_BOX_TMP),
         .workspace_bytes = or_default(l->workspace_bytes, LIMIT_BOX_WORKSPACE),
         .inodes = or_default(l->inodes, LIMIT_BOX_INODES),
+        .memory_bytes = or_default(l->memory_bytes, LIMIT_BOX_MEMORY),
+        .processes = or_default(l->processes, LIMIT_BOX_PROCESSES) + SPARE_PROCESSES,
         .network = isolation->network,
         .tier = tier,
     };
@@ -130,6 +147,8 @@ int boxes_make_plan(const struct isolation *isolation, enum sandbox_tier tier, c
             mounts[config.n_mounts++] = shown.all[i];
     for (size_t i = 0; i < isolation->n_mounts; i++)
         mounts[config.n_mounts++] = isolation->mounts[i];
+    if (r == 0)
+        r = check_writable(isolation, &shown, e);
     if (r == 0)
         r = plan_make(&config, ret, e);
     for (size_t i = 0; i < shown.n; i++) {
@@ -230,7 +249,7 @@ char **boxes_make_environment(const struct isolation *isolation)
 {
     static const char *const own[] = {
         "PATH=/usr/local/bin:/usr/bin:/bin",
-        "HOME=" SANDBOX_WORKSPACE,
+        ("HOME=" SANDBOX_WORKSPACE),
         "LANG=C.UTF-8",
         "USER=user",
         "LOGNAME=user",

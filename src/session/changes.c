@@ -63,7 +63,7 @@ static uint64_t key_of(const char *prefix, const char *name, const struct timesp
 
 static bool was_told(const struct changes *c, uint64_t key)
 {
-    for (size_t i = 0; i < c->n_told; i++)
+    for (size_t i = 0; i < c->n_told && i < CHANGES_TOLD_MAX; i++)
         if (c->told[i] == key)
             return true;
     return false;
@@ -160,10 +160,8 @@ void changes_end(struct changes *c, int dir, size_t max, struct exec_file **ret,
     look_into(&search, fd, "", 0);
     if (search.n)
         qsort(search.found, search.n, sizeof *search.found, by_change);
-    if (search.n) /* else what was told in this tick stays told */
-        c->n_told = 0;
-    for (size_t i = search.n; i-- > 0 && c->n_told < CHANGES_TOLD_MAX;) /* the latest */
-        c->told[c->n_told++] = search.found[i].key;
+    for (size_t i = 0; i < search.n; i++)
+        c->told[c->n_told++ % CHANGES_TOLD_MAX] = search.found[i].key;
     for (size_t i = 0; i < search.n; i++) {
         if (i < max) {
             if (!*ret)

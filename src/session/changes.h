@@ -17,7 +17,7 @@ struct exec_file;
 struct changes {
     struct timespec since;
     /* File systems tell time by the tick: what changed in the tick of the last look would be told twice. */
-    uint64_t told[CHANGES_TOLD_MAX];
+    uint64_t told[CHANGES_TOLD_MAX]; /* a ring */
     size_t n_told;
 };
 

@@ -15,10 +15,12 @@
 #include "session/impl.h"
 #include "session/kernel.h"
 #include "session/output.h"
+#include "session/pool.h"
 #include "session/processes.h"
 #include "session/watch.h"
 
 #define TICK_MS 500
+#define LOOK_AFTER_US 100000
 
 /* How far the ladder of interruption was climbed. */
 enum stage { STAGE_NONE, STAGE_INTERRUPT, STAGE_ABORT, STAGE_KILL };
@@ -85,14 +87,14 @@ static void finish(struct execution *x, struct exec_outcome *out)
     out->kernel_was_replaced = x->replaced_kernel;
     out->files_were_lost = x->lost_files;
     out->isolation = sessions_level(s->all);
-    out->files_kept = !s->box || box_alive(s->box);
+    out->memory_limit = out->out_of_memory && s->box ? boxes_memory(pool_boxes(s->all->pool)) : 0;
+    out->files_kept = out->variables_kept || !s->box || box_alive(s->box);
     out->interrupted_hard = x->stage >= STAGE_ABORT;
     if (x->output) {
-        const char *path = session_scratch(s);
+        int dir = output_needs_files(x->output) ? session_scratch_fd(s) : -1;
 
         out->output_total = output_total(x->output);
-        output_finish(x->output, s->scratch_fd, path ? path : "/nonexistent", ++s->n_outputs, &out->items,
-                      &out->n_items, &output_path);
+        output_finish(x->output, dir, session_scratch(s), ++s->n_outputs, &out->items, &out->n_items, &output_path);
         out->output_path = output_path;
     }
     for (size_t i = 0; out->status == EXEC_DIED && i < out->n_items; i++)
@@ -124,6 +126,15 @@ static char *text_field(const struct wire_frame *frame, uint32_t tag)
     return text;
 }
 
+/* Linux does not tell whom it killed; that it killed somebody since we last looked is the best hint. */
+static bool memory_ran_out(struct session *s)
+{
+    uint64_t *last = s->box ? &s->memory_kills : &s->all->oom_kills, before = *last;
+
+    *last = s->box ? box_memory_kills(s->box) : processes_oom_kills();
+    return *last > before;
+}
+
 static void take_result(struct execution *x, const struct wire_frame *frame)
 {
     struct session *s = x->job.session;
@@ -144,17 +155,12 @@ static void take_result(struct execution *x, const struct wire_frame *frame)
         out.status = EXEC_EXIT;
     else
         out.status = EXEC_ERROR;
+    /* A subprocess that was killed is an error for the code, or was none at all; looking costs more than a short cell.
+     */
+    if (s->box && (out.status == EXEC_ERROR || clock_us() - x->started_us > LOOK_AFTER_US))
+        out.out_of_memory = memory_ran_out(s);
     finish(x, &out);
     session_next(s);
-}
-
-/* The kernel does not tell whom it killed; that it killed somebody since we last looked is the best hint. */
-static bool memory_ran_out(struct sessions *all)
-{
-    uint64_t before = all->oom_kills;
-
-    all->oom_kills = processes_oom_kills();
-    return all->oom_kills > before;
 }
 
 static void exec_kernel_gone(struct job *job)
@@ -172,7 +178,7 @@ static void exec_kernel_gone(struct job *job)
         out.error_text = k->reason;
     } else if (WIFSIGNALED(k->wait_status)) {
         out.signal = WTERMSIG(k->wait_status);
-        out.out_of_memory = out.signal == SIGKILL && memory_ran_out(job->session->all);
+        out.out_of_memory = out.signal == SIGKILL && memory_ran_out(job->session);
     } else {
         out.exit_code = WEXITSTATUS(k->wait_status);
     }
@@ -260,7 +266,7 @@ static void exec_start(struct job *job)
     const char *scratch = session_scratch(s);
     struct wire_part parts[] = {
         {WIRE_CODE, x->code, x->code_size},
-        {WIRE_SCRATCH, scratch ? scratch : "", scratch ? strlen(scratch) : 0},
+        {WIRE_SCRATCH, scratch, strlen(scratch)},
         {WIRE_STDIN, x->stdin_text, x->stdin_size},
     };
 
@@ -278,7 +284,6 @@ static void exec_start(struct job *job)
         output_bytes(x->output, s->kernel->nonce, buf_begin(&s->idle_text), s->idle_text.len);
     buf_fini(&s->idle_text);
     buf_init(&s->idle_text, LIMIT_OUTPUT_KEPT / 10);
-    kernel_drain(s->kernel);
     kernel_send(s->kernel, WIRE_EXEC, job->seq, parts, x->stdin_text ? 3 : 2);
     if (x->timeout_ms)
         (void)uv_timer_start(&s->ladder, on_ladder, (uint64_t)x->timeout_ms, 0);

@@ -62,14 +62,17 @@ static int make_scratch_outside(const struct session *s, const char *path)
 
 const char *session_scratch(struct session *s)
 {
-    if (s->scratch)
-        return s->scratch;
-    s->scratch = s->all->isolated ? xasprintf("%s/" SCRATCH_NAME, box_workspace(s->box))
-                                  : xasprintf("%s/%s", s->all->keeper.rundir, s->id);
-    s->scratch_fd = s->all->isolated ? make_scratch_inside(s) : make_scratch_outside(s, s->scratch);
-    if (s->scratch_fd < 0)
-        session_forget_scratch(s);
+    if (!s->scratch)
+        s->scratch = s->all->isolated ? xasprintf("%s/" SCRATCH_NAME, box_workspace(s->box))
+                                      : xasprintf("%s/%s", s->all->keeper.rundir, s->id);
     return s->scratch;
+}
+
+int session_scratch_fd(struct session *s)
+{
+    if (s->scratch_fd < 0)
+        s->scratch_fd = s->all->isolated ? make_scratch_inside(s) : make_scratch_outside(s, session_scratch(s));
+    return s->scratch_fd;
 }
 
 void session_forget_scratch(struct session *s)
@@ -82,22 +85,22 @@ void session_forget_scratch(struct session *s)
 /* ---- by name ---- */
 
 /* *ret_path: the rest of path below the directory that is returned. */
-static int directory_of(const struct session *s, const char *path, const char **ret_path)
+static int directory_of(struct session *s, const char *path, const char **ret_path)
 {
     bool scratch = strncmp(path, SCRATCH_PREFIX, strlen(SCRATCH_PREFIX)) == 0;
 
     *ret_path = scratch ? path + strlen(SCRATCH_PREFIX) : path;
-    return scratch ? s->scratch_fd : session_workdir_fd(s);
+    return scratch ? session_scratch_fd(s) : session_workdir_fd(s);
 }
 
 static int refuse(int code, const char *path, struct err *e)
 {
     if (code == EXDEV || code == ELOOP)
-        return err_set(e, EACCES, "%s leads out of the session's files", path);
-    return err_set(e, code, "%s: %s", path, strerror(code));
+        return err_set(e, EACCES, "%.200s leads out of the session's files", path);
+    return err_set(e, code, "%.200s: %s", path, strerror(code));
 }
 
-int session_open_file(const struct session *s, const char *path, int *ret_fd, int64_t *ret_size, struct err *e)
+int session_open_file(struct session *s, const char *path, int *ret_fd, int64_t *ret_size, struct err *e)
 {
     const char *rest;
     int dir = directory_of(s, path, &rest);
@@ -117,8 +120,12 @@ int session_create_file(struct session *s, const char *path, int *ret_fd, struct
 {
     const char *rest;
     int dir = directory_of(s, path, &rest);
-    autofd int fd = open_beneath(dir, rest, O_WRONLY | O_CREAT | O_NONBLOCK | O_NOCTTY, 0644);
+    autofd int fd = open_beneath(dir, rest, O_WRONLY | O_CREAT | O_EXCL | O_NOCTTY, 0644);
+    bool is_new = fd >= 0;
     struct stat st;
+
+    if (fd == -EEXIST)
+        fd = open_beneath(dir, rest, O_WRONLY | O_NONBLOCK | O_NOCTTY, 0);
 
     if (fd < 0)
         return refuse(-fd, path, e);
@@ -126,7 +133,9 @@ int session_create_file(struct session *s, const char *path, int *ret_fd, struct
         return err_set(e, EINVAL, "%s is not a regular file", path);
     if (ftruncate(fd, 0) < 0)
         return err_errno(e, "%s", path);
-    if (s->all->isolated && geteuid() == 0 && fchown(fd, box_sandbox(s->box)->uid, box_sandbox(s->box)->uid) < 0)
+    /* Only a new one: what lies there already may be a file of the user's, from a directory that is shared. */
+    if (is_new && s->all->isolated && geteuid() == 0 &&
+        fchown(fd, box_sandbox(s->box)->uid, box_sandbox(s->box)->uid) < 0)
         return err_errno(e, "%s", path);
     *ret_fd = steal_fd(&fd);
     return 0;

@@ -58,13 +58,14 @@ struct session {
     uv_timer_t ladder, tick;   /* for the job that runs: its timeout, its signs of life */
     unsigned closing;
     bool closed, stalled;
-    bool files_lost;  /* with its sandbox, the same */
-    bool kernel_lost; /* the last kernel died: the next result tells it, whoever saw the one before */
+    uint64_t memory_kills; /* in its box, when last looked at */
+    bool files_lost;       /* with its sandbox, the same */
+    bool kernel_lost;      /* the last kernel died: the next result tells it, whoever saw the one before */
     uint32_t last_seq;
     unsigned n_outputs; /* numbers the files in scratch */
     int64_t last_used_ms;
-    char *scratch;          /* made when first needed */
-    int scratch_fd;         /* -1: not made */
+    char *scratch;          /* its path */
+    int scratch_fd;         /* -1: not opened */
     struct buf idle_text;   /* written between executions */
     struct changes changes; /* of an isolated one's files */
     char *recent[32];       /* files it changed, for resources/list */
@@ -109,10 +110,12 @@ void session_next(struct session *s);
 int session_workdir_fd(const struct session *s);
 
 /*
- * The directory for files that are not the user's own, made when needed, as the code knows it; NULL when it cannot be
- * made. scratch_fd is the same one (O_PATH), even when the code has moved it.
+ * The directory for files that are not the user's own, as the code knows it; the kernel makes it when it needs it. The
+ * other is a descriptor of it (O_PATH), which stays the same when the code moves the directory; it makes it, too, and
+ * is -1 when that cannot be done.
  */
 const char *session_scratch(struct session *s);
+int session_scratch_fd(struct session *s);
 void session_forget_scratch(struct session *s);
 void session_remember_file(struct session *s, const char *path);
 

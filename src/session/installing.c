@@ -323,7 +323,8 @@ static void reply(struct exec_install *i, bool ok, const char *text, const struc
     };
 
     if (i->session && i->session->kernel) {
-        memcpy(parts + 2, more, n_more * sizeof *more);
+        for (size_t n = 0; n < n_more; n++)
+            parts[2 + n] = more[n];
         kernel_send(i->session->kernel, WIRE_INSTALL_REPLY, i->seq, parts, 2 + n_more);
     }
 }

@@ -1,5 +1,6 @@
 #include "session/keeper.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -8,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -21,7 +23,12 @@
 #include "session/processes.h"
 
 #define END_WITHIN_MS 1800
+#define BUILDER_NAME "cellblock-build" /* sandbox/builder.c */
+#define BUILDER_WITHIN_MS 1200
 #define PENDING_MAX 256
+#define NAME "cellblock-"
+#define LEFT_OVER_S 60 /* a younger directory may not be locked yet */
+#define LEFT_OVER_MAX 1000
 
 static void sleep_ms(long ms)
 {
@@ -48,6 +55,36 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
     return 0;
 }
 
+/* A directory in use is locked (flock(2)) by its keeper. */
+static bool is_left_over(int dir, const char *name)
+{
+    autofd int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    struct stat st;
+
+    return fd >= 0 && fstat(fd, &st) == 0 && st.st_uid == geteuid() && (st.st_mode & 077) == 0 &&
+           time(NULL) - st.st_mtime > LEFT_OVER_S && flock(fd, LOCK_EX | LOCK_NB) == 0;
+}
+
+static void remove_left_over(const char *rundir)
+{
+    autofree char *base = xstrndup(rundir, (size_t)(strrchr(rundir, '/') - rundir));
+    DIR *dir = opendir(base);
+    struct dirent *entry;
+
+    for (int n = 0; dir && n < LEFT_OVER_MAX && (entry = readdir(dir));) {
+        autofree char *path = NULL;
+
+        if (strncmp(entry->d_name, NAME, strlen(NAME)) != 0 || strlen(entry->d_name) != strlen(NAME "XXXXXX") ||
+            !is_left_over(dirfd(dir), entry->d_name))
+            continue;
+        path = xasprintf("%s/%s", base, entry->d_name);
+        (void)nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+        n++;
+    }
+    if (dir)
+        (void)closedir(dir);
+}
+
 static _Noreturn void keeper_main(int fd, const char *rundir, pid_t server_pid)
 {
     uint64_t server = 0, marks[PENDING_MAX];
@@ -58,6 +95,7 @@ static _Noreturn void keeper_main(int fd, const char *rundir, pid_t server_pid)
     (void)signal(SIGTERM, SIG_IGN);
     (void)signal(SIGHUP, SIG_IGN);
     (void)signal(SIGQUIT, SIG_IGN);
+    remove_left_over(rundir);
     for (;;) {
         ssize_t n = recv(fd, marks, sizeof marks, 0);
 
@@ -75,30 +113,35 @@ static _Noreturn void keeper_main(int fd, const char *rundir, pid_t server_pid)
     /* A server that ends by itself has done this already; what it starts while it ends (a leak checker) is its own. */
     for (int ms = 0; getppid() == server_pid && ms < END_WITHIN_MS / 2; ms += 5)
         sleep_ms(5);
+    /* It ends the sandboxes and removes their control groups, which nobody else can any more. */
+    for (int ms = 0; server && processes_named(server, BUILDER_NAME) && ms < BUILDER_WITHIN_MS; ms += 5)
+        sleep_ms(5);
     if (server)
         kill_until_none(server, true, server_pid, END_WITHIN_MS);
     (void)nftw(rundir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
     _exit(0);
 }
 
-static void keeper_child(int fd, const char *rundir, pid_t server_pid)
+static void keeper_child(int fd, int lock, const char *rundir, pid_t server_pid)
 {
     int null;
 
     /* Nothing of the server may stay open here: a host waits for the end of its pipes. */
-    if (dup2(fd, 3) < 0)
+    fd = fcntl(fd, F_DUPFD, 5); /* out of the way of 3 and 4 */
+    lock = fcntl(lock, F_DUPFD, 5);
+    if (fd < 0 || lock < 0 || dup2(fd, 3) < 0 || dup2(lock, 4) < 0)
         _exit(1);
     null = open("/dev/null", O_RDWR);
     for (int i = 0; i < 3 && null >= 0; i++)
         (void)dup2(null, i);
-    (void)close_range(4, ~0U, 0);
+    (void)close_range(5, ~0U, 0);
     keeper_main(3, rundir, server_pid);
 }
 
 static char *make_rundir(struct err *e)
 {
     const char *base = getenv("TMPDIR");
-    char *path = xasprintf("%s/cellblock-XXXXXX", base && base[0] == '/' ? base : "/tmp");
+    char *path = xasprintf("%s/" NAME "XXXXXX", base && base[0] == '/' ? base : "/tmp");
 
     if (!mkdtemp(path)) {
         (void)err_errno(e, "cannot make a directory for session files (%s; set TMPDIR to a writable one)", path);
@@ -110,6 +153,7 @@ static char *make_rundir(struct err *e)
 
 int keeper_start(struct keeper *keeper, struct err *e)
 {
+    autofd int lock = -1; /* the keeper's copy keeps it */
     int pair[2], r;
     uint64_t mark;
     pid_t pid, self = getpid();
@@ -117,6 +161,9 @@ int keeper_start(struct keeper *keeper, struct err *e)
     keeper->rundir = make_rundir(e);
     if (!keeper->rundir)
         return -e->code;
+    lock = open(keeper->rundir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (lock < 0 || flock(lock, LOCK_EX) < 0)
+        return err_errno(e, "lock %s", keeper->rundir);
     r = fd_socketpair(SOCK_SEQPACKET, pair);
     if (r < 0)
         return err_set(e, -r, "socketpair: %s", strerror(-r));
@@ -128,7 +175,7 @@ int keeper_start(struct keeper *keeper, struct err *e)
         return r;
     }
     if (pid == 0)
-        keeper_child(pair[1], keeper->rundir, self);
+        keeper_child(pair[1], lock, keeper->rundir, self);
     fd_close(&pair[1]);
     keeper->fd = pair[0];
     r = processes_mark_self(&keeper->server, e);

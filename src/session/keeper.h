@@ -20,7 +20,10 @@ struct keeper {
         -1, 0, NULL                                                                                                    \
     }
 
-/* Make the directory below TMPDIR, fork the keeper, mark this process. */
+/*
+ * Make the directory below TMPDIR, fork the keeper, mark this process. The keeper first removes directories of servers
+ * that were killed together with their keepers.
+ */
 int keeper_start(struct keeper *keeper, struct err *e);
 
 /* End what is left of a kernel, soon. */

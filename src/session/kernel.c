@@ -8,8 +8,10 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/limits.h"
@@ -20,19 +22,23 @@
 
 #define READ_SIZE (64 * KIB)
 #define READS_AT_ONCE 64            /* then other kernels have their turn */
-#define WATCH_AFTER_MS 2            /* see kernel_send */
+#define WATCH_AFTER_MS 2            /* see kernel_send; below a second, for set_alarm */
 #define END_AFTER_CLOSE_MS 500      /* a kernel that closed its channel but did not exit */
 #define ABORT_SIGNAL (SIGRTMAX - 1) /* the same in src/kernel/ext */
 
 static void on_channel(uv_poll_t *poll, int status, int events);
 static void on_output(uv_poll_t *poll, int status, int events);
+static void on_alarm(uv_poll_t *poll, int status, int events);
 
 int kernel_new(uv_loop_t *loop, struct zygote *zygote, uint32_t serial, uint64_t mark, struct kernel **ret,
                int ret_fds[2], struct err *e)
 {
     int channel[2] = {-1, -1}, output[2] = {-1, -1}, r;
+    autofd int alarm = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
     struct kernel *k;
 
+    if (alarm < 0)
+        return err_errno(e, "cannot make a timer for Python");
     r = fd_socketpair(SOCK_STREAM, channel);
     if (r < 0)
         return err_set(e, -r, "cannot make a socket for Python: %s", strerror(-r));
@@ -43,6 +49,7 @@ int kernel_new(uv_loop_t *loop, struct zygote *zygote, uint32_t serial, uint64_t
         return err_set(e, -r, "cannot make a pipe for Python: %s", strerror(-r));
     }
     (void)fd_set_nonblock(channel[0], true);
+    (void)fd_set_nonblock(output[0], true);
     k = xnew(struct kernel);
     k->loop = loop;
     k->zygote = zygote;
@@ -51,14 +58,17 @@ int kernel_new(uv_loop_t *loop, struct zygote *zygote, uint32_t serial, uint64_t
     k->pidfd = -1;
     k->channel = channel[0];
     k->output = output[0];
+    k->alarm = steal_fd(&alarm);
     (void)snprintf(k->nonce, sizeof k->nonce, "%016llx", (unsigned long long)random_u64());
     buf_init(&k->in, LIMIT_FRAME + sizeof(struct wire_header) + READ_SIZE);
     buf_init(&k->unsent, 2 * LIMIT_FRAME);
     (void)uv_poll_init(loop, &k->channel_poll, k->channel);
     (void)uv_poll_init(loop, &k->output_poll, k->output);
+    (void)uv_poll_init(loop, &k->alarm_poll, k->alarm);
     (void)uv_timer_init(loop, &k->timer);
-    k->channel_poll.data = k->output_poll.data = k->timer.data = k;
+    k->channel_poll.data = k->output_poll.data = k->alarm_poll.data = k->timer.data = k;
     (void)uv_poll_start(&k->channel_poll, UV_READABLE, on_channel);
+    (void)uv_poll_start(&k->alarm_poll, UV_READABLE, on_alarm);
     ret_fds[0] = channel[1];
     ret_fds[1] = output[1];
     *ret = k;
@@ -110,8 +120,7 @@ void kernel_abort(struct kernel *k)
 
 void kernel_kill(struct kernel *k)
 {
-    signal_one(k, SIGCONT); /* a stopped one may not die at once */
-    signal_one(k, SIGKILL);
+    signal_one(k, SIGKILL); /* ends a stopped one too (signal(7)) */
 }
 
 void kernel_break(struct kernel *k, const char *reason)
@@ -133,6 +142,7 @@ static void on_closed(uv_handle_t *handle)
         return;
     fd_close(&k->channel);
     fd_close(&k->output);
+    fd_close(&k->alarm);
     fd_close(&k->pidfd);
     if (!k->freed)
         return;
@@ -144,9 +154,9 @@ static void on_closed(uv_handle_t *handle)
 static void close_handles(struct kernel *k)
 {
     uv_handle_t *handles[] = {(uv_handle_t *)&k->channel_poll, (uv_handle_t *)&k->output_poll,
-                              (uv_handle_t *)&k->timer};
+                              (uv_handle_t *)&k->alarm_poll, (uv_handle_t *)&k->timer};
 
-    for (size_t i = 0; i < 3; i++)
+    for (size_t i = 0; i < sizeof handles / sizeof *handles; i++)
         if (!uv_is_closing(handles[i])) {
             k->closing++;
             uv_close(handles[i], on_closed);
@@ -280,11 +290,32 @@ static void on_channel(uv_poll_t *poll, int status, int events)
     }
 }
 
-static void on_watch(uv_timer_t *timer)
+/*
+ * A descriptor and no timer of the loop: with one of those, each time the loop sleeps the clock's hardware is set,
+ * which costs a virtual machine more than all else that a short execution makes this process do. This one is set once
+ * in WATCH_AFTER_MS, whatever is executed meanwhile.
+ */
+static void set_alarm(struct kernel *k)
 {
-    struct kernel *k = timer->data;
+    static const struct itimerspec after = {.it_value = {.tv_nsec = WATCH_AFTER_MS * 1000000}};
 
-    if (!k->gone && uv_poll_start(&k->output_poll, UV_READABLE, on_output) == 0)
+    if (!k->alarm_set)
+        k->alarm_set = timerfd_settime(k->alarm, 0, &after, NULL) == 0;
+}
+
+static void on_alarm(uv_poll_t *poll, int status, int events)
+{
+    struct kernel *k = poll->data;
+    uint64_t n;
+
+    (void)status;
+    (void)events;
+    if (read(k->alarm, &n, sizeof n) < 0 || k->gone)
+        return;
+    k->alarm_set = false;
+    if (clock_us() - k->sent_us < WATCH_AFTER_MS * 1000 / 2) /* what was executed at first is over */
+        set_alarm(k);
+    else if (uv_poll_start(&k->output_poll, UV_READABLE, on_output) == 0)
         k->watching = true;
 }
 
@@ -307,8 +338,8 @@ void kernel_send(struct kernel *k, uint16_t type, uint32_t seq, const struct wir
         (void)uv_poll_stop(&k->output_poll);
         k->watching = false;
     }
-    if (!uv_is_active((uv_handle_t *)&k->timer))
-        (void)uv_timer_start(&k->timer, on_watch, WATCH_AFTER_MS, 0);
+    k->sent_us = clock_us();
+    set_alarm(k);
     if (!was_empty)
         return;
     while (k->unsent.len) {
@@ -326,46 +357,45 @@ void kernel_send(struct kernel *k, uint16_t type, uint32_t seq, const struct wir
 
 /* ---- output ---- */
 
-/* Returns false when there is nothing more to read now. */
-static bool read_output(struct kernel *k, size_t most)
+/* The bytes that were there, at most READ_SIZE; 0 at the end of the pipe; -errno, -EAGAIN when it is empty. */
+static ssize_t read_output(struct kernel *k)
 {
     static char bytes[READ_SIZE];
-    ssize_t n = read(k->output, bytes, most < sizeof bytes ? most : sizeof bytes);
+    ssize_t n;
 
+    do {
+        n = read(k->output, bytes, sizeof bytes);
+    } while (n < 0 && errno == EINTR);
     if (n < 0)
-        return errno == EINTR;
-    if (n == 0) {
-        errno = 0;
-        return false;
-    }
-    if (k->events)
+        return -errno;
+    if (n > 0 && k->events)
         k->events->output(k->data, bytes, (size_t)n);
-    return true;
+    return n;
 }
 
 void kernel_drain(struct kernel *k)
 {
     int held = 0;
 
-    if (k->output < 0 || ioctl(k->output, FIONREAD, &held) < 0)
+    /* One system call where little was written. Bounded: another process may write faster than this reads. */
+    if (k->output < 0 || read_output(k) < (ssize_t)READ_SIZE || ioctl(k->output, FIONREAD, &held) < 0)
         return;
-    while (held > 0) {
-        if (!read_output(k, (size_t)held))
+    for (; held > 0; held -= (int)READ_SIZE)
+        if (read_output(k) <= 0)
             return;
-        held -= (int)READ_SIZE;
-    }
 }
 
 static void on_output(uv_poll_t *poll, int status, int events)
 {
     struct kernel *k = poll->data;
+    ssize_t n;
 
     (void)events;
     if (status < 0) {
         (void)uv_poll_stop(poll);
         return;
     }
-    /* Every writer has closed it: nothing more will come. */
-    if (!read_output(k, READ_SIZE) && errno != EAGAIN && errno != EWOULDBLOCK)
+    n = read_output(k);
+    if (n <= 0 && n != -EAGAIN) /* every writer has closed it: nothing more will come */
         (void)uv_poll_stop(poll);
 }

@@ -36,12 +36,14 @@ struct kernel {
     uint64_t mark;
     char nonce[WIRE_NONCE_SIZE + 1];
 
-    int channel, output, pidfd; /* -1 when closed */
-    pid_t pid;                  /* 0 until forked */
-    uv_poll_t channel_poll, output_poll;
-    uv_timer_t timer; /* delays watching the output, then what is done about a closed channel */
+    int channel, output, alarm, pidfd; /* -1 when closed */
+    pid_t pid;                         /* 0 until forked */
+    uv_poll_t channel_poll, output_poll, alarm_poll;
+    uv_timer_t timer; /* for what is done about a closed channel */
     unsigned closing; /* handles whose close callback is still to come */
     bool watching;    /* the output pipe is polled */
+    bool alarm_set;   /* to watch it, some time after sent_us */
+    int64_t sent_us;  /* the last frame */
 
     struct buf in, unsent;
     bool exited, gone, told, broken, freed;
@@ -69,7 +71,7 @@ void kernel_attach(struct kernel *k, const struct kernel_events *events, void *d
  */
 void kernel_send(struct kernel *k, uint16_t type, uint32_t seq, const struct wire_part *parts, size_t n);
 
-/* Deliver what is in the output pipe now (at most what it held when called). */
+/* Deliver all that is in the output pipe now, and hardly more: whoever writes on without end does not keep us here. */
 void kernel_drain(struct kernel *k);
 
 /* SIGINT to its process group, the abort that cannot be caught, SIGKILL. */

@@ -246,7 +246,7 @@ void output_display(struct output *o, uint32_t index, const char *mime, size_t m
     if (strcmp(kind, "image/png") == 0 || strcmp(kind, "image/jpeg") == 0) {
         d->item.kind = EXEC_IMAGE;
         d->item.mime = kind[6] == 'p' ? "image/png" : "image/jpeg";
-    } else if (strcmp(kind, WIRE_MIME_FILE) == 0) {
+    } else if (strcmp(kind, WIRE_MIME_FILE) == 0 && size > 0) {
         d->item.kind = EXEC_FILE;
     }
     if (d->have_mark)
@@ -337,6 +337,7 @@ void output_bytes(struct output *o, const char *nonce, const char *bytes, size_t
         }
         if (index)
             meet_mark(o, index);
+        o->total -= index ? WIRE_MARK_SIZE : 0;
         before += index ? WIRE_MARK_SIZE : 0;
         bytes += before;
         size -= before;
@@ -346,6 +347,11 @@ void output_bytes(struct output *o, const char *nonce, const char *bytes, size_t
 const char *output_last_line(struct output *o)
 {
     return o->last_line[0] ? o->last_line : NULL;
+}
+
+bool output_needs_files(const struct output *o)
+{
+    return o->n_displays || o->total > LIMIT_TEXT_CHARS; /* characters are not more than bytes */
 }
 
 void output_finish(struct output *o, int dir, const char *dir_path, unsigned number, const struct exec_item **ret_items,

@@ -33,6 +33,9 @@ int64_t output_total(const struct output *o);
 /* The last line that is not empty, for progress; NULL when there is none. Valid until the next call. */
 const char *output_last_line(struct output *o);
 
+/* May output_finish have to write files? It has none to write when this is false. */
+bool output_needs_files(const struct output *o);
+
 /*
  * The items, which belong to o. When the text is longer than LIMIT_TEXT_CHARS its middle is left out and the whole is
  * written to a file in the directory dir (-1: nowhere), which the code knows as

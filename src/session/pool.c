@@ -367,14 +367,19 @@ static void on_boxes_changed(void *data)
 {
     struct pool *pool = data;
 
-    /* Asking again at once might fail for ever, and let those who wait never know: the next call asks again. */
-    if (boxes_error(pool->boxes)) {
+    if (boxes_error(pool->boxes)) { /* who asks next tries again */
         autofree char *why = xstrdup(boxes_error(pool->boxes));
 
+        drop_spares(pool);
         answer_all(pool, why);
         return;
     }
     serve(pool);
+}
+
+void pool_check(struct pool *pool)
+{
+    boxes_check(pool->boxes);
 }
 
 const struct boxes *pool_boxes(const struct pool *pool)

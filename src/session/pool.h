@@ -44,6 +44,9 @@ typedef void (*pool_cb)(void *data, struct kernel *k, const char *text);
 struct pool_wait *pool_take(struct pool *pool, struct box *box, pool_cb done, void *data);
 void pool_forget(struct pool_wait *wait); /* done will not be called */
 
+/* A sandbox was found gone: look whether all are, before another is taken. */
+void pool_check(struct pool *pool);
+
 const struct boxes *pool_boxes(const struct pool *pool); /* NULL: local */
 
 /* Packages changed: sessions from now on come from new interpreters; a .venv that was made is used. */

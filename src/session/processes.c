@@ -63,33 +63,65 @@ static bool is_zombie(pid_t pid)
     return !state || state[1] != ' ' || state[2] == 'Z' || state[2] == 'X';
 }
 
+static bool has_mark(pid_t pid, uint64_t mark, bool whole_server)
+{
+    struct rlimit limit;
+    uint64_t has;
+
+    if (prlimit(pid, RLIMIT_RTTIME, NULL, &limit) < 0 || limit.rlim_max == RLIM_INFINITY || limit.rlim_max < MARK_BASE)
+        return false;
+    has = limit.rlim_max - MARK_BASE;
+    return whole_server ? MARK_SERVER(has) == MARK_SERVER(mark) : has == mark;
+}
+
 unsigned processes_kill(uint64_t mark, bool whole_server, pid_t except)
 {
     DIR *dir = opendir("/proc");
     struct dirent *entry;
     unsigned found = 0;
 
-    if (!dir)
-        return 0;
-    while ((entry = readdir(dir))) {
+    while (dir && (entry = readdir(dir))) {
         pid_t pid = (pid_t)atoi(entry->d_name);
-        struct rlimit limit;
-        uint64_t has;
 
-        if (pid <= 1 || pid == except || pid == getpid())
-            continue;
-        if (prlimit(pid, RLIMIT_RTTIME, NULL, &limit) < 0 || limit.rlim_max == RLIM_INFINITY ||
-            limit.rlim_max < MARK_BASE)
-            continue;
-        has = limit.rlim_max - MARK_BASE;
-        if (whole_server ? MARK_SERVER(has) != MARK_SERVER(mark) : has != mark)
-            continue;
-        if (is_zombie(pid))
+        if (pid <= 1 || pid == except || pid == getpid() || !has_mark(pid, mark, whole_server) || is_zombie(pid))
             continue;
         if (kill(pid, SIGKILL) == 0)
             found++;
     }
-    (void)closedir(dir);
+    if (dir)
+        (void)closedir(dir);
+    return found;
+}
+
+static bool is_named(pid_t pid, const char *name)
+{
+    char path[64], text[32];
+    autofd int fd = -1;
+    ssize_t n;
+
+    (void)snprintf(path, sizeof path, "/proc/%d/comm", (int)pid);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+    if (n <= 0)
+        return false;
+    text[n] = '\0';
+    text[strcspn(text, "\n")] = '\0';
+    return strcmp(text, name) == 0;
+}
+
+bool processes_named(uint64_t mark, const char *name)
+{
+    DIR *dir = opendir("/proc");
+    struct dirent *entry;
+    bool found = false;
+
+    while (dir && !found && (entry = readdir(dir))) {
+        pid_t pid = (pid_t)atoi(entry->d_name);
+
+        found = pid > 1 && is_named(pid, name) && has_mark(pid, mark, true) && !is_zombie(pid);
+    }
+    if (dir)
+        (void)closedir(dir);
     return found;
 }
 

@@ -22,6 +22,9 @@ uint64_t processes_mark(uint64_t server, uint64_t serial);
  */
 unsigned processes_kill(uint64_t mark, bool whole_server, pid_t except);
 
+/* Is there a process of this server (by its part of the mark) that is called so (PR_SET_NAME)? */
+bool processes_named(uint64_t mark, const char *name);
+
 /* How many processes the system has killed for want of memory since it started (vmstat oom_kill); 0: unknown. */
 uint64_t processes_oom_kills(void);
 

@@ -81,7 +81,9 @@ static void drop_dead_box(struct session *s)
         return;
     box_end(s->box);
     s->box = NULL;
+    pool_check(s->all->pool);
     s->files_lost = true;
+    s->memory_kills = 0;
     session_forget_scratch(s);
     while (s->n_recent)
         free(s->recent[--s->n_recent]);

@@ -25,13 +25,16 @@ struct sessions_config {
     const char *preload; /* comma-separated modules, or NULL for the default list; "" for none */
     size_t max_sessions; /* 0: the default, likewise below */
     int64_t idle_ms;
-    size_t spare_kernels;
+    size_t spare_kernels;              /* kept ready for new sessions, 0 for none: then no sandboxes are either */
     bool no_warm;                      /* never start a warm zygote (cellblock run) */
     const struct isolation *isolation; /* sessions are isolated (isolation.h); NULL: local. Outlives the sessions */
 };
 
 /* Strings of config are copied. Starts no process. */
 int sessions_new(const struct sessions_config *config, struct sessions **ret, struct err *e);
+
+/* Find out whether sessions can be had, isolated as required; else e says why. Blocks for some milliseconds. */
+int sessions_check(struct sessions *all, struct err *e);
 
 /* Start the interpreters ahead of the first call; safe to call again. */
 void sessions_warm(struct sessions *all);
@@ -42,7 +45,8 @@ void sessions_warm(struct sessions *all);
  */
 void sessions_stop(struct sessions *all, void (*done)(void *data), void *data);
 
-bool sessions_isolated(const struct sessions *all);
+/* What their isolation is to be, NULL: they are local. */
+const struct isolation *sessions_isolation(const struct sessions *all);
 
 /* What isolated sessions get on this machine (boxes.h); NULL: they are local, or none was started yet. */
 const struct isolation_level *sessions_level(const struct sessions *all);
@@ -58,7 +62,7 @@ const char *session_id(const struct session *s);
 void session_close(struct session *s);
 
 /* A file of the session: path below the workspace, or below ".cellblock/" for the session's scratch files. */
-int session_open_file(const struct session *s, const char *path, int *ret_fd, int64_t *ret_size, struct err *e);
+int session_open_file(struct session *s, const char *path, int *ret_fd, int64_t *ret_size, struct err *e);
 
 /* The same, to be written: a new file, or one that is there, emptied. Its directory exists. The caller closes *ret_fd.
  */
@@ -135,7 +139,8 @@ struct exec_outcome {
     const char *missing_module; /* of a ModuleNotFoundError, or NULL */
     int exit_code;
     int signal;
-    bool out_of_memory;       /* with a signal: the system killed something for want of memory meanwhile */
+    bool out_of_memory;       /* something was killed meanwhile for want of memory; always told with a signal */
+    uint64_t memory_limit;    /* then: the session's, in bytes; 0: the system's memory was out */
     bool variables_kept;      /* does the kernel live? */
     bool kernel_was_replaced; /* this execution started in a fresh kernel because the earlier one had died */
     bool files_kept;          /* does the place live where they are? */

@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -56,9 +57,7 @@ int sessions_new(const struct sessions_config *config, struct sessions **ret, st
         .python = xstrdup(config->python),
         .isolation = config->isolation,
         .preload = config->no_warm ? xstrdup("") : xstrdup(config->preload),
-        .spare = config->no_warm         ? 0
-                 : config->spare_kernels ? config->spare_kernels
-                                         : LIMIT_SPARE_KERNELS,
+        .spare = config->no_warm ? 0 : config->spare_kernels,
     };
     (void)uv_timer_init(config->loop, &all->reaper);
     all->reaper.data = all;
@@ -78,12 +77,29 @@ static void free_pool_config(struct sessions *all)
     all->pool_config = NULL;
 }
 
+/*
+ * Each isolated session has half a dozen descriptors here. And those that processes of a user have sent and nobody has
+ * received yet are counted together, against the limit of who sends (unix(7), ETOOMANYREFS): sessions, which have
+ * limits of their own, could else use up what the server needs.
+ */
+static void raise_open_files(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 int sessions_prepare(struct sessions *all, struct err *e)
 {
     int r;
 
     if (all->pool)
         return 0;
+    if (all->isolated)
+        raise_open_files();
     if (!all->keeper_running) {
         r = keeper_start(&all->keeper, e);
         if (r < 0)
@@ -110,7 +126,12 @@ void sessions_warm(struct sessions *all)
         pool_start(all->pool);
 }
 
-bool sessions_isolated(const struct sessions *all)
+int sessions_check(struct sessions *all, struct err *e)
+{
+    return sessions_prepare(all, e);
+}
+
+const struct isolation *sessions_isolation(const struct sessions *all)
 {
     return all->isolated;
 }

@@ -319,6 +319,8 @@ int zygote_fork(struct zygote *z, struct box *box, bool alone, struct kernel **r
         home_size = strlen(box_sandbox(box)->home);
         memcpy(packet.text + WIRE_NONCE_SIZE, box_sandbox(box)->home, home_size);
         fds[n_fds++] = box_sandbox(box)->pidfd;
+        for (size_t i = 0; i < box_sandbox(box)->n_cgroup; i++)
+            fds[n_fds++] = box_sandbox(box)->cgroup[i];
     }
     packet.m.op = ZY_FORK;
     packet.m.kernel = serial;

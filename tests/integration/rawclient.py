@@ -176,8 +176,10 @@ class Server:
         preload="",
         command="stdio",
         pass_fds=(),
+        prefix=(),
+        binary=None,
     ):
-        argv = [str(BINARY)] + ([command] if command else [])
+        argv = [*prefix, str(binary or BINARY)] + ([command] if command else [])
         argv += ["--local"] if local else []
         argv += ["--python", python] if python else []
         argv += [str(a) for a in args]

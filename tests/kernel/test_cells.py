@@ -22,6 +22,26 @@ class TestValues(CellCase):
         self.shows("# nothing", "")
         self.shows("'only a string'", "'only a string'")
 
+    def test_one_expression(self):
+        """Compiled at once, and no different for that: see short_expression."""
+        self.ok("import asyncio\nasync def f(): return 5\nx = [3, 4]")
+        self.shows("(y := 6)", "6")
+        self.shows("y", "6")
+        self.shows("print(await f())", "5\n")
+        self.shows("x[0]if(x)else(y)", "3")
+        self.shows("(lambda:8)()", "8")
+        self.shows("[a for a in x]", "[3, 4]")
+        self.shows("\tprint(x)", "[3, 4]\n")
+        self.shows("print(x)  # why", "[3, 4]\n")
+        self.shows("del(y)", "")
+        self.shows("assert(x)", "")
+        self.shows("x:list", "")
+        self.assertEqual(self.ok("print(1 is 1)").count("SyntaxWarning"), 1)
+        self.assertLessEqual(self.ok("print('\\d')").count("Warning"), 1)
+        self.assertLessEqual(self.ok("assert('\\d')").count("Warning: invalid"), 1)
+        for code in ("print(1", "x(", "(yield)", "return(1)", "break"):
+            self.fails(code, "SyntaxError")
+
     def test_semicolon(self):
         for code in ("1;", "1 ;  ", "1; # why", "(1);", "1;\n\n# end\n", "[1,\n 2];", "'é';"):
             self.shows(code, "")

@@ -57,6 +57,27 @@ class TestWarm(unittest.TestCase):
         self.assertEqual(self.text(zygote, "import sys; print('noisy' in sys.modules, sys.modules['noisy'].value)"),
                          "True 7\n")
 
+    def test_no_holes(self):
+        """What is left of the heap when warming is over is not where kernels put their objects."""
+        code = (
+            "import _cellblock\n_cellblock.prep_heap()\n"
+            "many = [object() for _ in range(300000)]\n"
+            "del many[::50]\n"
+            "done = _cellblock.fill_heap()\n"
+            "new = [object() for _ in range(1000)]\n"
+            "print(done, len({id(x) >> 12 for x in new}))"
+        )
+        with Zygote(replace=STUB) as zygote:
+            done, pages = map(int, self.text(zygote, code).split())
+        self.assertEqual(done, 32)
+        self.assertLess(pages, 20)
+
+    def test_no_holes_of_another_allocator(self):
+        code = "import _cellblock\nprint(_cellblock.prep_heap(), _cellblock.fill_heap())"
+        for allocator in ("malloc", "pymalloc_debug"):
+            with Zygote(replace=STUB, env={"PYTHONMALLOC": allocator}) as zygote:
+                self.assertEqual(self.text(zygote, code), "True 0\n", allocator)
+
     def test_nothing_to_preload(self):
         zygote = self.warm("")
         self.assertEqual(zygote.warm_report, "preloaded nothing")

@@ -7,7 +7,7 @@
  *   zygote.c     the fork loop           packet.c   packets of the control channel
  *   kernel.c     from fork to kernel     channel.c  frames to and from the server
  *   isolate.c    into a sandbox          heap.c     a heap that is cheap to fork
- *   interrupt.c  SIGINT and the abort
+ *   interrupt.c  SIGINT and the abort    print.c    print in one write
  */
 #ifndef CELLBLOCK_KERNEL_EXT_H
 #define CELLBLOCK_KERNEL_EXT_H
@@ -76,6 +76,7 @@ PyObject *channel_send(PyObject *self, PyObject *args);
 PyObject *channel_mark(PyObject *self, PyObject *args);
 PyObject *channel_set_stdin(PyObject *self, PyObject *args);
 PyObject *channel_fflush(PyObject *self, PyObject *none);
+PyObject *channel_streams_intact(PyObject *self, PyObject *none);
 
 /* ---- interrupt.c ---- */
 
@@ -88,9 +89,15 @@ PyObject *interrupt_begin(PyObject *self, PyObject *none);
 PyObject *interrupt_end(PyObject *self, PyObject *none);
 PyObject *interrupt_run(PyObject *self, PyObject *args);
 
+/* ---- print.c ---- */
+
+PyObject *print_make(PyObject *self, PyObject *args);
+PyObject *print_to(PyObject *self, PyObject *args);
+
 /* ---- heap.c ---- */
 
 PyObject *heap_prepare(PyObject *self, PyObject *none);
+PyObject *heap_fill(PyObject *self, PyObject *none);
 PyObject *heap_seal(PyObject *self, PyObject *none);
 
 /* ---- zygote.c ---- */

@@ -7,8 +7,10 @@
 #include <dlfcn.h>
 #include <malloc.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #ifndef MADV_COLLAPSE
 #define MADV_COLLAPSE 25 /* Linux 6.1; EINVAL before */
@@ -32,7 +34,7 @@ static struct arena_allocator python_arenas;
 /* Arenas are all of one size: 256 KiB up to 3.9, then 1 MiB. */
 static struct {
     char *begin, *next, *end;
-    size_t arena_size;
+    size_t arena_size, n_given;
     void *free[POOL_FREE_MAX];
     size_t n_free;
 } pool;
@@ -42,6 +44,7 @@ static void *pool_alloc(void *ctx, size_t size)
     (void)ctx;
     if (pool.arena_size == 0)
         pool.arena_size = size;
+    pool.n_given++;
     if (size == pool.arena_size) {
         if (pool.n_free > 0)
             return pool.free[--pool.n_free];
@@ -93,6 +96,82 @@ PyObject *heap_prepare(PyObject *self, PyObject *none)
     (void)none;
     return PyBool_FromLong(pool_init());
 }
+
+/* ---- holes ---- */
+
+#define SMALL_STEP 16  /* size classes of CPython's allocator, */
+#define SMALL_MAX 512  /* the largest of them, */
+#define POOL_HEADER 48 /* and what is before the first block of a pool, from 3.4 on */
+#define RUN 16         /* so many blocks in a row from the beginning of a pool: nothing has used it before */
+
+#define LARGE_MAX ((size_t)64 << 10) /* below what malloc gets by mmap */
+#define LARGE_MIN 24
+
+#define FILL_ARENAS 2 /* more than these are not begun: then the allocator is another than is meant here */
+
+/* 1, or 0 when it came to nothing. */
+static int fill_class(size_t size, size_t last_arena)
+{
+    size_t pool_size = pool.arena_size > ((size_t)256 << 10) ? 16384 : 4096;
+    size_t in_pool = (pool_size - POOL_HEADER) / size, want = in_pool < RUN ? in_pool : RUN, n = 0;
+    char *run[RUN];
+
+    while (n < want) {
+        char *block = PyObject_Malloc(size);
+
+        if (!block || pool.n_given > last_arena)
+            return 0;
+        if (n > 0 && block != run[n - 1] + size)
+            n = 0;
+        if (n > 0 || (uintptr_t)block % pool_size == POOL_HEADER)
+            run[n++] = block;
+    }
+    while (n > 0)
+        PyObject_Free(run[--n]);
+    return 1;
+}
+
+/* The same for malloc: large ones first, so that none is cut into small ones. Its heap ends with what was never used.
+ */
+static void fill_malloc(void)
+{
+    void *symbol = dlsym(RTLD_DEFAULT, "mallinfo2"); /* glibc 2.33 */
+    struct mallinfo2 (*info)(void);
+    char *unused, *block;
+
+    if (!symbol)
+        return;
+    memcpy(&info, &symbol, sizeof info);
+    unused = (char *)sbrk(0) - info().keepcost;
+    for (size_t size = LARGE_MAX; size >= LARGE_MIN; size -= size > 2048 ? size / 8 : 16) {
+        do
+            block = malloc(size);
+        while (block && block < unused);
+        free(block);
+    }
+}
+
+/*
+ * What was freed while packages were imported and tried leaves holes all over the heap. A kernel would put what it
+ * allocates there, and copy a page for each hole. So they are filled, by nothing and for ever, once for all kernels,
+ * which then find room in one piece. Returns the number of size classes that were filled.
+ */
+PyObject *heap_fill(PyObject *self, PyObject *none)
+{
+    size_t last_arena = pool.n_given + FILL_ARENAS;
+    long done = 0;
+
+    (void)self;
+    (void)none;
+    if (pool.n_given == 0) /* Python uses another allocator, or this heap was not prepared */
+        return PyLong_FromLong(0);
+    for (size_t size = SMALL_STEP; size <= SMALL_MAX && fill_class(size, last_arena); size += SMALL_STEP)
+        done++;
+    fill_malloc();
+    return PyLong_FromLong(done);
+}
+
+/* ---- sealing ---- */
 
 static void collapse(char *begin, char *end, unsigned long *done)
 {

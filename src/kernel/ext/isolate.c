@@ -5,6 +5,7 @@
 #include "kernel/ext/ext.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -110,6 +111,12 @@ int isolate_enter(struct enter_config *isolation, const struct packet *p, struct
     for (int i = 3; i < p->n_fds; i++) /* cgroups(7): 0 stands for the writer */
         if (write(p->fds[i], "0", 1) < 0)
             return err_errno(e, "enter the control group");
+    /* Its own view of groups, instead of the sandbox's: what it is in is the root, and has no name. */
+    if (p->n_fds > 3 && isolation->namespaces) {
+        if (unshare(CLONE_NEWCGROUP) < 0)
+            return err_errno(e, "a cgroup namespace");
+        isolation->namespaces &= ~CLONE_NEWCGROUP;
+    }
     if (enter_join(isolation, e) < 0)
         return -1;
     /* All that this process may end: the others of the sandbox. It is in there if its parent cannot be seen, or by its

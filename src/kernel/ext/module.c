@@ -45,6 +45,26 @@ static PyObject *close_except(PyObject *self, PyObject *args)
     Py_RETURN_NONE;
 }
 
+/*
+ * same(dict, dict): the very same keys and values, in the same order? `==` takes several times as long, and counts a
+ * reference to each value: after a fork that copies every page that has one of them.
+ */
+static PyObject *same(PyObject *self, PyObject *args)
+{
+    PyObject *a, *b, *key_a, *key_b, *value_a, *value_b;
+    Py_ssize_t pos_a = 0, pos_b = 0;
+
+    (void)self;
+    if (!PyArg_ParseTuple(args, "O!O!", &PyDict_Type, &a, &PyDict_Type, &b))
+        return NULL;
+    if (PyDict_Size(a) != PyDict_Size(b))
+        Py_RETURN_FALSE;
+    while (PyDict_Next(a, &pos_a, &key_a, &value_a))
+        if (!PyDict_Next(b, &pos_b, &key_b, &value_b) || key_a != key_b || value_a != value_b)
+            Py_RETURN_FALSE;
+    Py_RETURN_TRUE;
+}
+
 static PyMethodDef methods[] = {
     {"recv", channel_recv, METH_NOARGS,
      "recv() -> (type, seq, [(tag, bytes), ...])\n\nThe next frame of the server. EOFError: it is gone. Between cells, "
@@ -57,6 +77,12 @@ static PyMethodDef methods[] = {
      "mark(index) -> bool\n\nThe place of display item index in the output. False in a process that user code forked."},
     {"set_stdin", channel_set_stdin, METH_VARARGS, "set_stdin(bytes or None)\n\nWhat descriptor 0 gives to read."},
     {"fflush", channel_fflush, METH_NOARGS, "fflush()\n\nWrite out what C code has printed."},
+    {"streams_intact", channel_streams_intact, METH_NOARGS,
+     "streams_intact() -> bool\n\nAre descriptors 1 and 2 still the output pipe?"},
+    {"print_for", print_make, METH_VARARGS,
+     "print_for(print) -> print\n\nOne that writes all at once where it can. Once, in the zygote."},
+    {"print_to", print_to, METH_VARARGS, "print_to(stream)\n\nThe kernel's own sys.stdout."},
+    {"same", same, METH_VARARGS, "same(dict, dict) -> bool\n\nThe very same keys and values, in the same order?"},
     {"run", interrupt_run, METH_VARARGS,
      "run(function, *args)\n\nCall it as a cell: SIGINT raises KeyboardInterrupt and the abort signal Abort in it, and "
      "as soon as it has ended, neither. Better than abort_begin and abort_end: nothing can be raised in between."},
@@ -64,6 +90,7 @@ static PyMethodDef methods[] = {
     {"abort_end", interrupt_end, METH_NOARGS, "abort_end()\n\nFrom here on they do not, and none is left over."},
     {"install_handlers", interrupt_install, METH_NOARGS, "Once, in the zygote."},
     {"prep_heap", heap_prepare, METH_NOARGS, "prep_heap() -> bool\n\nBefore anything large is imported."},
+    {"fill_heap", heap_fill, METH_NOARGS, "fill_heap() -> int\n\nBefore seal_heap(): no holes for kernels to fill."},
     {"seal_heap", heap_seal, METH_NOARGS, "seal_heap() -> int\n\nAfter gc.freeze(), before the loop."},
     {"settle", zygote_settle, METH_NOARGS,
      "settle() -> int\n\nEnd the threads of libraries. How many threads are left."},

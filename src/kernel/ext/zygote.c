@@ -120,6 +120,8 @@ static void forked(uint32_t kernel, pid_t pid)
 
     if (status == 0)
         status = packet_send(zygote.control, &msg, NULL, 0, pidfd);
+    if (status < 0 && status != -ENOMEM && status != -EPIPE) /* ETOOMANYREFS (unix(7)): the number has to do */
+        status = packet_send(zygote.control, &msg, NULL, 0, -1);
     if (pidfd >= 0)
         (void)close(pidfd);
     if (status == -ENOMEM) {
@@ -302,6 +304,7 @@ PyObject *zygote_run(PyObject *self, PyObject *args)
     (void)setvbuf(stdout, NULL, _IOLBF, BUFSIZ); /* what C code prints comes in order with what Python prints */
     tell(ZY_HELLO, 0, 0, hello);
     loop();
-    return Py_BuildValue("{s:s#,s:I,s:s}", "nonce", zygote.packet.text, (Py_ssize_t)WIRE_NONCE_SIZE, "kernel",
-                         zygote.packet.msg.kernel, "home", zygote.packet.text + WIRE_NONCE_SIZE);
+    return Py_BuildValue("{s:s#,s:I,s:O,s:s}", "nonce", zygote.packet.text, (Py_ssize_t)WIRE_NONCE_SIZE, "kernel",
+                         zygote.packet.msg.kernel, "isolated", zygote.isolation ? Py_True : Py_False, "home",
+                         zygote.packet.text + WIRE_NONCE_SIZE);
 }

@@ -51,12 +51,24 @@ def _safe_text(error):
     try:
         if limit < 300:
             sys.setrecursionlimit(1000)
-        return text(error)
+        return text(error) + _limit(error)
     except BaseException:
         try:
             return "%s: %s" % (type(error).__name__, error)
         except BaseException:
             return type(error).__name__
+
+
+def _limit(error):
+    if not state.isolated:
+        return ""
+    try:
+        from . import limits
+
+        told = limits.hint(error)
+        return told + "\n" if told else ""
+    except Exception:
+        return ""
 
 
 def text(error):

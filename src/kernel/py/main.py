@@ -19,6 +19,7 @@ _module_type = type(sys)
 
 def run(config):
     """Serve until the server is gone. config: what the fork was told ({"nonce": ..., "home": ...})."""
+    state.isolated = config["isolated"]
     if config.get("home"):
         settle(config["home"])
     streams.open_all()
@@ -185,12 +186,18 @@ def _tidy(had_stdin):
         if sys.getrecursionlimit() < 200:
             sys.setrecursionlimit(1000)
         if "asyncio" in sys.modules:
-            from . import loop
-
-            loop.tidy()
+            _tidy_loop()
     except BaseException as e:
         builtins.__dict__.update(state.builtins_kept)
         _report(e)
+
+
+def _tidy_loop():
+    global _tidy_loop
+    from .loop import tidy
+
+    _tidy_loop = tidy  # as in execute.flush_figures
+    tidy()
 
 
 def _report(e):
@@ -207,6 +214,7 @@ def _install_builtins():
     builtins.display = display
     builtins.get_ipython = get_ipython
     builtins.input = input_
+    builtins.print = _cellblock.print_for(print)
     builtins.exit = Quit("exit")
     builtins.quit = Quit("quit")
     builtins._cellblock_magic = magic

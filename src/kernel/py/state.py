@@ -15,6 +15,7 @@ ns = None  # its dictionary
 seq = 0  # the EXEC frame that runs or ran last
 count = 0  # number of the cell, from 1: what "<cell N>", In and Out count
 index = 0  # display items of this execution so far
+isolated = False  # does the code run in a sandbox?
 scratch = None  # directory for files that are not the user's own
 
 forked = False  # this process is a child that user code forked: the channel is not ours
@@ -104,7 +105,7 @@ def flush_foreign():
 def restore_builtins():
     """Builtins that a cell deleted, or made unusable; others may have been replaced on purpose."""
     have = builtins.__dict__
-    if have == builtins_kept:
+    if _cellblock.same(builtins_kept, have):
         return
     for name, value in builtins_kept.items():
         if name not in have or (callable(value) and not callable(have[name])):

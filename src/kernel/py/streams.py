@@ -7,6 +7,8 @@ import io
 import os
 import sys
 
+import _cellblock
+
 from . import state
 
 _base_write = io.FileIO.write
@@ -61,7 +63,10 @@ def open_all():
     global _saved, _saved_id
     import fcntl
 
-    _saved = fcntl.fcntl(1, fcntl.F_DUPFD_CLOEXEC, 901)
+    try:
+        _saved = fcntl.fcntl(1, fcntl.F_DUPFD_CLOEXEC, 901)
+    except OSError:  # a small limit of open files: as in ext/kernel.c
+        _saved = fcntl.fcntl(1, fcntl.F_DUPFD_CLOEXEC, 20)
     _saved_id = _identity(_saved)
     _open_output()
     open_stdin()
@@ -70,6 +75,7 @@ def open_all():
 def _open_output():
     state.stdout = sys.stdout = sys.__stdout__ = _text(1, "<stdout>")
     state.stderr = sys.stderr = sys.__stderr__ = _text(2, "<stderr>")
+    _cellblock.print_to(state.stdout)
 
 
 def _text(fd, name):
@@ -101,6 +107,8 @@ def _identity(fd):
 
 def restore_fds():
     """Put the pipe back on 1 and 2 where code closed or redirected them. True when something was done."""
+    if _cellblock.streams_intact():
+        return False
     done = False
     for fd in (1, 2):
         try:

@@ -65,6 +65,7 @@ def seal():
     importlib.invalidate_caches()
     gc.collect()
     gc.freeze()
+    _cellblock.fill_heap()
     _cellblock.seal_heap()
 
 

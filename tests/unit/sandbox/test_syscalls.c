@@ -217,6 +217,7 @@ static void test_commands(void **state)
         if (ask_name("ioctl", 0, command, 0) == ALLOW)
             assert_true(command >> 8 == 0x54 || command >> 8 == 0x89);
     assert_int_equal(ask_name("ioctl", 0, 0x5401, 0), ALLOW);
+    assert_int_equal(ask_name("ioctl", 0, 0x40049409, 0), ERRNO(EOPNOTSUPP)); /* FICLONE */
     assert_int_equal(ask_name("ioctl", 0, 0x5412, 0), ERRNO(EPERM));
     assert_int_equal(ask_name("ioctl", 0, 0x5412 | high, 0), ERRNO(EPERM));
     assert_int_equal(ask_name("ioctl", 0, 0x541c | high, 0), ERRNO(EPERM));
@@ -230,6 +231,7 @@ static void test_commands(void **state)
     for (int bit = 0; bit < 64; bit++)
         assert_int_equal(ask_name("prlimit64", 1ull << bit, 7, 0), ERRNO(EPERM));
     assert_int_equal(ask_name("mknodat", 0, 0, 0010644), ALLOW);
+    assert_int_equal(ask_name("mknodat", 0, 0, 0000600), ALLOW); /* os.mknod(path) */
     assert_int_equal(ask_name("mknodat", 0, 0, 0020644), ERRNO(EPERM));
     assert_int_equal(ask_name("mknodat", 0, 0, 0060644), ERRNO(EPERM));
 }
