@@ -12,7 +12,7 @@ static const char *tier_text(enum sandbox_tier tier)
     case TIER_NO_PROC:
         return "a sandbox without /proc";
     case TIER_LANDLOCK:
-        return "Landlock and a system call filter only; no sandbox can be made";
+        return "no namespaces: a user id of its own, Landlock and a system call filter";
     default:
         return "no isolation can be had";
     }
@@ -34,5 +34,5 @@ int command_doctor(void)
     for (size_t i = 0; i < probe.n; i++)
         print_feature(&probe.features[i]);
     (void)printf("\nLevel reached: %s (%s)\n", tier_name(probe.tier), tier_text(probe.tier));
-    return probe.tier >= TIER_NO_PROC ? 0 : 1;
+    return probe.tier > TIER_NONE ? 0 : 1;
 }

@@ -81,7 +81,8 @@ enum zy_op {
     /*
      * kernel, mark; text: nonce (16 hex); descriptors: kernel channel, output pipe (write end).
      * Into a sandbox: value: its namespaces (CLONE_NEW...), status: ZY_FORK_...; further descriptors: its first process
-     * (a pidfd), then cgroup.procs files that the kernel writes itself into.
+     * (a pidfd), then cgroup.procs files that the kernel writes itself into. Without namespaces: pid: the sandbox's
+     * user id; the text goes on with the path of its directories (sandbox/home.h).
      */
     ZY_FORK = 1,
     ZY_ISOLATE = 2, /* text: struct zy_isolation; [descriptor: the user namespace to enter]. Once, before ZY_FORK. */
@@ -115,7 +116,9 @@ struct zy_isolation {
     uint32_t landlock;      /* 0 or 1 */
     uint32_t n_limits;      /* struct zy_limit, each, after this */
     uint32_t writable_size; /* then paths, each ended by NUL: what Landlock lets them write besides the sandbox's own */
+    uint32_t readable_size; /* then paths in the same way: without namespaces, all that can be read */
     uint32_t filter_size;   /* then the system call filter */
+    uint32_t zero;
 };
 
 struct zy_limit {

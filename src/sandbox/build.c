@@ -18,8 +18,7 @@
 #include "sandbox/outer.h"
 #include "sandbox/plan.h"
 
-#define WHERE_OWN "own-namespace"
-#define WHERE_OUTER "outer-namespace"
+static const char *const kind_names[BUILDER_KIND_MAX] = {"outer-namespace", "own-namespace", "no-namespace"};
 
 void builder_hook(int argc, char **argv)
 {
@@ -31,23 +30,26 @@ void builder_hook(int argc, char **argv)
     fd = strtol(argv[1], &end, 10);
     if (*end || end == argv[1] || fd < 3 || fd > INT_MAX || fd_set_cloexec((int)fd, true) < 0)
         exit(1);
-    exit(builder_serve((int)fd, strcmp(argv[2], WHERE_OWN) == 0));
+    for (int kind = 0; kind < BUILDER_KIND_MAX; kind++)
+        if (strcmp(argv[2], kind_names[kind]) == 0)
+            exit(builder_serve((int)fd, (enum builder_kind)kind));
+    exit(1);
 }
 
 /* In the child: never returns. The text of what failed goes the way of all answers. */
-static void become_builder(int sock)
+static void become_builder(int sock, bool plain)
 {
     struct build_msg msg = {.op = BUILD_FAILED};
     struct err e = ERR_INIT;
     char packet[sizeof msg + ERR_TEXT_MAX], number[16];
-    char *where = outer_is_privileged() ? WHERE_OWN : WHERE_OUTER;
-    char *argv[] = {(char[]){BUILDER_ARGV0}, number, where, NULL};
+    enum builder_kind kind = plain ? BUILDER_PLAIN : outer_is_privileged() ? BUILDER_OWN : BUILDER_OUTER;
+    char *argv[] = {(char[]){BUILDER_ARGV0}, number, (char *)kind_names[kind], NULL};
     char *environment[] = {NULL};     /* what the server was given is not for sandboxes */
     int fd = fcntl(sock, F_DUPFD, 3); /* survives exec */
 
     if (fd < 0) {
         (void)err_errno(&e, "fcntl");
-    } else if (outer_make(&e) == 0) {
+    } else if (kind != BUILDER_OUTER || outer_make(&e) == 0) {
         (void)snprintf(number, sizeof number, "%d", fd);
         (void)execve("/proc/self/exe", argv, environment);
         (void)err_errno(&e, "start the builder (/proc/self/exe)");
@@ -114,7 +116,7 @@ static int send_request(struct builder *b, struct build_msg *msg, const void *da
     return status < 0 ? err_set(e, -status, "the process that makes sandboxes: %s", strerror(-status)) : 0;
 }
 
-int builder_start(struct builder *b, struct err *e)
+static int start(struct builder *b, bool plain, struct err *e)
 {
     struct build_msg hello;
     int pair[2], fds[ANSWER_FDS] = {-1, -1, -1, -1}, status;
@@ -126,7 +128,7 @@ int builder_start(struct builder *b, struct err *e)
         return err_set(e, -status, "socketpair: %s", strerror(-status));
     b->pid = fork();
     if (b->pid == 0)
-        become_builder(pair[1]);
+        become_builder(pair[1], plain);
     fd_close(&pair[1]);
     b->sock = pair[0];
     status = b->pid < 0 ? err_errno(e, "fork") : receive(b, &hello, &text, fds, e);
@@ -141,6 +143,16 @@ int builder_start(struct builder *b, struct err *e)
     b->uid_pool = hello.uid;
     (void)cgroups_unpack(text, &b->cgroups);
     return 0;
+}
+
+int builder_start(struct builder *b, struct err *e)
+{
+    return start(b, false, e);
+}
+
+int builder_start_plain(struct builder *b, struct err *e)
+{
+    return start(b, true, e);
 }
 
 void builder_stop(struct builder *b)
@@ -198,6 +210,7 @@ int builder_answer(struct builder *b, struct sandbox *ret, struct err *e)
     ret->pid = msg.pid;
     ret->namespaces = msg.namespaces;
     ret->uid = msg.uid;
+    (void)snprintf(ret->home, sizeof ret->home, "%.*s", SANDBOX_HOME_MAX - 1, msg.op == BUILD_MADE ? text : "");
     return 0;
 }
 

@@ -20,6 +20,7 @@ struct err;
 struct plan;
 
 #define BUILDER_ARGV0 "cellblock-builder"
+#define SANDBOX_HOME_MAX 96
 #define BUILD_MSG_MAX (64 * 1024)
 #define BUILD_TEXT_MAX (BUILD_MSG_MAX - sizeof(struct build_msg))
 #define BUILD_ANSWER_MAX 2048 /* bytes after the struct of what the builder says */
@@ -34,7 +35,9 @@ enum build_op {
     /* uid: first of the pool of user ids, 0 for none; its control groups (cgroups_pack); [descriptor: user namespace]
      */
     BUILD_HELLO = 101,
-    /* id, pid, namespaces, uid; descriptors: pidfd of the first process, workspace, those of struct cgroup */
+    /*
+     * id, pid, namespaces, uid; descriptors: pidfd of the first process, workspace, those of struct cgroup; text: home
+     */
     BUILD_MADE = 102,
     BUILD_MOUNTED = 103, /* id */
     BUILD_FAILED = 104,  /* id (0: the builder itself, which ends), status: errno; text */
@@ -52,11 +55,12 @@ struct build_msg {
 /* What is needed to join a sandbox and to watch and to end it. Its end ends every process in it. */
 struct sandbox {
     uint32_t id;
-    int pidfd;     /* owned; -1: none */
+    int pidfd;     /* of its first process or guard; owned; -1: none */
     int workspace; /* owned; its directory, for openat2(2) from outside (O_PATH) */
     pid_t pid;
-    int namespaces;
+    int namespaces; /* 0: it has none, see guard.h */
     uint32_t uid;
+    char home[SANDBOX_HOME_MAX]; /* without namespaces: where its directories are; else "" */
     /* Of its control group, which who joins has to enter first (cgroup_enter); owned; none where there are no groups.
      */
     int cgroup[CGROUP_FDS_MAX];
@@ -78,7 +82,7 @@ struct builder {
     }
 #define SANDBOX_INIT                                                                                                   \
     {                                                                                                                  \
-        0, -1, -1, 0, 0, 0, {-1, -1}, 0                                                                                \
+        0, -1, -1, 0, 0, 0, "", {-1, -1}, 0                                                                            \
     }
 
 /*
@@ -88,6 +92,8 @@ struct builder {
 void builder_hook(int argc, char **argv);
 
 int builder_start(struct builder *b, struct err *e);
+/* The same without namespaces (TIER_LANDLOCK, guard.h). */
+int builder_start_plain(struct builder *b, struct err *e);
 void builder_stop(struct builder *b); /* ends every sandbox */
 
 /* Ask; the answers come in the order of requests. 0 or -errno. */

@@ -20,12 +20,15 @@
 #include "base/fd.h"
 #include "sandbox/build.h"
 #include "sandbox/cgroup.h"
+#include "sandbox/guard.h"
 #include "sandbox/init.h"
 #include "sandbox/mount.h"
 #include "sandbox/outer.h"
 #include "sandbox/plan.h"
 
 #define END_MS 1000
+#define END_RETRY_MS 10
+#define END_PLAIN_MS 10000 /* guards delete files, of which there may be many */
 #define MAKE_S 10
 
 struct slot {
@@ -36,7 +39,8 @@ struct slot {
 
 static struct {
     int sock, host_proc_user;
-    bool privileged;
+    enum builder_kind kind;
+    struct guards guards;
     uint32_t uid_pool;
     struct cgroups cgroups;
     size_t n_groups_left; /* slots whose group could not be removed yet */
@@ -57,7 +61,7 @@ static int answer(const struct build_msg *msg, const char *text, const int *fds,
     char out[sizeof *msg + BUILD_ANSWER_MAX];
     struct build_msg head = *msg;
 
-    head.size = (uint32_t)strnlen(text, BUILD_ANSWER_MAX);
+    head.size = (uint32_t)(strlen(text) < BUILD_ANSWER_MAX ? strlen(text) : BUILD_ANSWER_MAX);
     memcpy(out, &head, sizeof head);
     memcpy(out + sizeof head, text, head.size);
     status = fd_send(builder.sock, out, sizeof head + head.size, fds, n_fds);
@@ -75,8 +79,18 @@ static void answer_failure(uint32_t id, const struct err *e)
 
 /* ---- making ---- */
 
+static struct guard guard_of(const struct slot *slot)
+{
+    struct guard guard;
+
+    guards_get(&builder.guards, (unsigned)(slot - builder.slots), &guard);
+    return guard;
+}
+
 static uint32_t owner_of(const struct slot *slot)
 {
+    if (builder.kind == BUILDER_PLAIN)
+        return guard_of(slot).user;
     return builder.uid_pool ? builder.uid_pool + (uint32_t)(slot - builder.slots) : geteuid();
 }
 
@@ -130,12 +144,15 @@ static pid_t clone_into(int namespaces, int *ret_pidfd)
 
 static int start_init(struct slot *slot, const struct plan *plan, int *ret_workspace, struct err *e)
 {
-    struct steps_context context = {-1, builder.host_proc_user, owner_of(slot)};
+    struct guard guard = guard_of(slot);
+    struct steps_context context = {-1, builder.host_proc_user, owner_of(slot), NULL};
     struct timeval most = {.tv_sec = MAKE_S};
     int pair[2], status = fd_socketpair(SOCK_SEQPACKET, pair);
 
     if (status < 0)
         return err_set(e, -status, "socketpair: %s", strerror(-status));
+    if (builder.kind == BUILDER_PLAIN)
+        context.guard = &guard;
     slot->pid = clone_into(plan->namespaces, &slot->pidfd);
     if (slot->pid == 0) {
         (void)close(pair[0]);
@@ -173,7 +190,7 @@ static void free_left_slots(void)
 static void end_slot(struct slot *slot)
 {
     fd_close(&slot->control);
-    if (slot->pidfd >= 0)
+    if (slot->pidfd >= 0 && builder.kind != BUILDER_PLAIN) /* a guard has to clean up before */
         (void)syscall(SYS_pidfd_send_signal, slot->pidfd, SIGKILL, NULL, 0);
     fd_close(&slot->pidfd);
     if (slot->pid <= 0) /* else when it has been reaped: only then is nobody left who has its user id */
@@ -182,7 +199,9 @@ static void end_slot(struct slot *slot)
 
 static struct slot *find_slot(uint32_t id)
 {
-    for (size_t i = 0; i < OUTER_SANDBOXES_MAX; i++)
+    size_t n = builder.kind == BUILDER_PLAIN ? GUARDS_MAX : OUTER_SANDBOXES_MAX;
+
+    for (size_t i = 0; i < n; i++)
         if (builder.slots[i].id == id && (id == 0 || builder.slots[i].pidfd >= 0))
             return &builder.slots[i];
     return NULL;
@@ -214,6 +233,8 @@ static void make(const struct build_msg *msg, const char *data, size_t size)
     }
     *slot = (struct slot){msg->id, 0, -1, -1};
     status = plan_unpack(data, size, &plan);
+    if (status == 0 && (plan.namespaces == 0) != (builder.kind == BUILDER_PLAIN))
+        status = -EINVAL;
     status = status < 0 ? err_set(&e, -status, "a broken plan") : start_init(slot, &plan, &fds[1], &e);
     if (status == 0)
         status = make_group(slot, &plan, &group, &e);
@@ -224,12 +245,12 @@ static void make(const struct build_msg *msg, const char *data, size_t size)
         return;
     }
     made.pid = slot->pid;
-    made.namespaces = plan.namespaces | CLONE_NEWUSER;
+    made.namespaces = plan.namespaces ? plan.namespaces | CLONE_NEWUSER : 0;
     made.uid = owner_of(slot);
     fds[0] = slot->pidfd;
     for (size_t i = 0; i < group.n_fds; i++)
         fds[2 + i] = group.fds[i];
-    status = answer(&made, "", fds, 2 + group.n_fds);
+    status = answer(&made, plan.namespaces ? "" : guard_of(slot).home, fds, 2 + group.n_fds);
     fd_close(&fds[1]);
     cgroup_close(&group);
     if (status < 0) {
@@ -271,7 +292,9 @@ static void mount_request(const struct build_msg *msg, const char *data, size_t 
     struct err e = ERR_INIT;
     autofd int copy = -1;
 
-    if (!slot || target >= data + size || data[size - 1] != 0)
+    if (builder.kind == BUILDER_PLAIN)
+        (void)err_set(&e, ENOTSUP, "nothing can be mounted here: there are no namespaces");
+    else if (!slot || target >= data + size || data[size - 1] != 0)
         (void)err_set(&e, ENOENT, "no such sandbox, or no paths");
     else
         copy = mount_copy(source, 0, &e);
@@ -288,7 +311,7 @@ static void mount_request(const struct build_msg *msg, const char *data, size_t 
 /* The server is gone: whoever waits for the builder finds no sandbox left, unless one cannot be ended in time. */
 static _Noreturn void end_all(void)
 {
-    int64_t until = clock_ms() + END_MS;
+    int64_t until = clock_ms() + (builder.kind == BUILDER_PLAIN ? END_PLAIN_MS : END_MS);
     pid_t pid = 0;
 
     for (size_t i = 0; i < OUTER_SANDBOXES_MAX; i++)
@@ -299,6 +322,10 @@ static _Noreturn void end_all(void)
         if (pid == 0)
             (void)poll(NULL, 0, 1);
     }
+    for (size_t i = 0; i < GUARDS_MAX && builder.kind == BUILDER_PLAIN; i++)
+        if (builder.slots[i].id != 0)
+            home_remove(guard_of(&builder.slots[i]).home);
+    guards_close(&builder.guards);
     if (builder.cgroups.version)
         cgroups_close(&builder.cgroups);
     exit(0);
@@ -334,17 +361,35 @@ static void handle(void)
     }
 }
 
-static void reap(void)
+/* A guard that was ended, or could not clean up: somebody else has to, or its ids stay taken. */
+static pid_t clean_up(const struct slot *slot, int status)
 {
+    struct guard guard = guard_of(slot);
     pid_t pid;
 
-    while ((pid = waitpid(-1, NULL, WNOHANG)) > 0) {
+    if (status == 0) {
+        home_remove(guard.home);
+        return 0;
+    }
+    while ((pid = fork()) < 0) /* memory is short: nothing else is more urgent */
+        (void)poll(NULL, 0, END_RETRY_MS);
+    if (pid == 0)
+        guard_sweep(&guard);
+    return pid;
+}
+
+static void reap(void)
+{
+    int status;
+    pid_t pid;
+
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
         for (size_t i = 0; i < OUTER_SANDBOXES_MAX; i++) {
             struct slot *slot = &builder.slots[i];
 
             if (slot->id == 0 || slot->pid != pid)
                 continue;
-            slot->pid = 0;
+            slot->pid = builder.kind == BUILDER_PLAIN ? clean_up(slot, status) : 0;
             end_slot(slot);
         }
     }
@@ -359,22 +404,24 @@ static int prepare(int *ret_userns, struct err *e)
 {
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
-    /* Mounting by descriptor asks for a mount namespace that belongs to our user namespace. */
-    if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
-        return err_errno(e, "a mount namespace");
     *ret_userns = -1;
-    if (!builder.privileged && (*ret_userns = open("/proc/self/ns/user", O_RDONLY | O_CLOEXEC)) < 0)
-        return err_errno(e, "open /proc/self/ns/user");
-    builder.host_proc_user = open("/proc/sys/user", O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (null >= 0) { /* the server's standard streams are its client's */
         (void)dup2(null, 0);
         (void)dup2(null, 1);
         fd_close(&null);
     }
+    if (builder.kind == BUILDER_PLAIN)
+        return guards_open(&builder.guards, e);
+    /* Mounting by descriptor asks for a mount namespace that belongs to our user namespace. */
+    if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+        return err_errno(e, "a mount namespace");
+    if (builder.kind == BUILDER_OUTER && (*ret_userns = open("/proc/self/ns/user", O_RDONLY | O_CLOEXEC)) < 0)
+        return err_errno(e, "open /proc/self/ns/user");
+    builder.host_proc_user = open("/proc/sys/user", O_PATH | O_DIRECTORY | O_CLOEXEC);
     return 0;
 }
 
-int builder_serve(int sock, bool privileged)
+int builder_serve(int sock, enum builder_kind kind)
 {
     struct sigaction action = {.sa_handler = on_sigchld, .sa_flags = SA_NOCLDSTOP};
     struct build_msg hello = {.op = BUILD_HELLO};
@@ -386,14 +433,15 @@ int builder_serve(int sock, bool privileged)
     autofd int userns = -1;
 
     builder.sock = sock;
-    builder.privileged = privileged;
-    builder.uid_pool = outer_uid_pool();
+    builder.kind = kind;
+    builder.guards = (struct guards)GUARDS_INIT;
     (void)setsid(); /* an interrupt from a terminal is the server's to handle */
     (void)prctl(PR_SET_NAME, "cellblock-build");
     if (prepare(&userns, &e) < 0) {
         answer_failure(0, &e);
         return 1;
     }
+    builder.uid_pool = kind == BUILDER_PLAIN ? builder.guards.first : outer_uid_pool();
     builder.cgroups = (struct cgroups)CGROUPS_INIT;
     (void)cgroups_open(&builder.cgroups, getppid(), NULL); /* else limits are those of single processes */
     cgroups_pack(&builder.cgroups, groups);

@@ -2,9 +2,14 @@
 #ifndef CELLBLOCK_SANDBOX_BUILDER_H
 #define CELLBLOCK_SANDBOX_BUILDER_H
 
-#include <stdbool.h>
+enum builder_kind {
+    BUILDER_OUTER, /* in a user namespace of its own */
+    BUILDER_OWN,   /* privileged in the server's */
+    BUILDER_PLAIN, /* without any (guard.h) */
+    BUILDER_KIND_MAX
+};
 
-/* Serves requests on the socket until it closes. privileged: in the server's own user namespace. The exit status. */
-int builder_serve(int sock, bool privileged);
+/* Serves requests on the socket until it closes. The exit status. */
+int builder_serve(int sock, enum builder_kind kind);
 
 #endif

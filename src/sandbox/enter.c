@@ -4,6 +4,7 @@
 #include <grp.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
@@ -15,6 +16,7 @@
 
 #include "base/err.h"
 #include "base/limits.h"
+#include "sandbox/home.h"
 #include "sandbox/landlock.h"
 #include "sandbox/plan.h"
 #include "sandbox/seal.h"
@@ -38,8 +40,10 @@ int enter_outer(int userns, struct err *e)
     return 0;
 }
 
-int enter_target(int pidfd, struct err *e)
+int enter_target(int pidfd, int namespaces, struct err *e)
 {
+    if (namespaces == 0)
+        return 0;
     return setns(pidfd, CLONE_NEWPID) < 0 ? err_errno(e, "join the sandbox's PID namespace") : 0;
 }
 
@@ -55,8 +59,42 @@ static int enter_directory(const char *path, struct err *e)
     return 0;
 }
 
+/*
+ * Where there are no namespaces: the sandbox's user is what there is to join. Capabilities go with it, so that nothing
+ * of this process reaches outside from here on. The guard must be there afterwards: then its end finds this process.
+ */
+static int become_user(const struct enter_config *config, struct err *e)
+{
+    struct pollfd guard = {config->pidfd, POLLIN, 0};
+
+    if (config->uid == 0 || !config->home)
+        return err_set(e, EINVAL, "a sandbox without namespaces and without a user");
+    if (syscall(SYS_getgroups, 0, NULL) != 0)
+        return err_set(e, EPERM, "groups of the server are left");
+    if (syscall(SYS_setresgid, config->uid, config->uid, config->uid) < 0)
+        return err_errno(e, "setresgid %u", config->uid);
+    if (seal_bounds(e) < 0)
+        return -e->code;
+    if (syscall(SYS_setresuid, config->uid, config->uid, config->uid) < 0)
+        return err_errno(e, "setresuid %u", config->uid);
+    if (seal_capabilities(e) < 0)
+        return -e->code;
+    return poll(&guard, 1, 0) != 0 ? err_set(e, ESRCH, "the sandbox has ended") : 0;
+}
+
+static int join_namespaces(const struct enter_config *config, struct err *e)
+{
+    /* In one call: the user namespace of the sandbox owns none of the others, so each must be joined from outside. */
+    if (setns(config->pidfd, config->namespaces & ~CLONE_NEWPID) < 0)
+        return err_errno(e, "setns %#x", config->namespaces & ~CLONE_NEWPID);
+    return seal_set_ids(SANDBOX_ID, e);
+}
+
 int enter_join(const struct enter_config *config, struct err *e)
 {
+    char workspace[HOME_PATH_MAX] = SANDBOX_WORKSPACE;
+    int status;
+
     /* Whatever of an earlier kernel still runs in there sees this process from now on: it must not look into it. */
     if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
         return err_errno(e, "PR_SET_DUMPABLE");
@@ -66,13 +104,13 @@ int enter_join(const struct enter_config *config, struct err *e)
     /* Refused in a user namespace that was made without privilege; its groups are then those of the user. */
     if (syscall(SYS_setgroups, 0, NULL) < 0 && errno != EPERM)
         return err_errno(e, "setgroups");
-    /* In one call: the user namespace of the sandbox owns none of the others, so each must be joined from outside. */
-    if (setns(config->pidfd, config->namespaces & ~CLONE_NEWPID) < 0)
-        return err_errno(e, "setns %#x", config->namespaces & ~CLONE_NEWPID);
-    if (seal_set_ids(SANDBOX_ID, e) < 0)
-        return -e->code;
+    status = config->namespaces ? join_namespaces(config, e) : become_user(config, e);
+    if (status < 0)
+        return status;
     (void)umask(022);
-    return enter_directory(config->workdir ? config->workdir : SANDBOX_WORKSPACE, e);
+    if (!config->namespaces)
+        home_path(workspace, config->home, HOME_WORKSPACE);
+    return enter_directory(config->workdir ? config->workdir : workspace, e);
 }
 
 /* Never more than there is: raising a hard limit takes a privilege that containers do not have. */
@@ -96,13 +134,22 @@ static int set_limit(const struct enter_limit *limit, struct err *e)
 static int restrict_files(const struct enter_config *config, struct err *e)
 {
     const char *paths[WRITABLE_MAX + 4] = {SANDBOX_WORKSPACE, "/tmp", "/dev/shm"};
+    char workspace[HOME_PATH_MAX], tmp[HOME_PATH_MAX];
     size_t n = 3;
 
+    if (!config->namespaces) { /* landlock_wall knows /dev/shm */
+        home_path(workspace, config->home, HOME_WORKSPACE);
+        home_path(tmp, config->home, HOME_TMP);
+        paths[0] = workspace;
+        paths[1] = tmp;
+        n = 2;
+    }
     if (config->n_writable > WRITABLE_MAX)
         return err_set(e, E2BIG, "more than %d writable mounts", WRITABLE_MAX);
     for (size_t i = 0; i < config->n_writable; i++)
         paths[n++] = config->writable[i];
-    return landlock_restrict(paths, n, e);
+    return config->namespaces ? landlock_restrict(paths, n, e)
+                              : landlock_wall(config->readable, config->n_readable, paths, n, e);
 }
 
 int enter_seal(const struct enter_config *config, struct err *e)
@@ -114,13 +161,13 @@ int enter_seal(const struct enter_config *config, struct err *e)
     for (size_t i = 0; i < config->n_limits && status == 0; i++)
         status = set_limit(&config->limits[i], e);
     if (status == 0)
-        status = seal_privileges(e);
+        status = config->namespaces ? seal_privileges(e) : seal_capabilities(e); /* enter_join did the rest */
     if (status < 0)
         return status;
     /* After the change of ids, which undoes it. */
     if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
         return err_errno(e, "PR_SET_PDEATHSIG");
-    if (config->landlock && restrict_files(config, e) < 0)
+    if ((config->landlock || !config->namespaces) && restrict_files(config, e) < 0)
         return -e->code;
     /* Nothing of outside is left in it. Else /proc/self would be root's, and no exec follows that changes it back. */
     if (prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) < 0)

@@ -21,13 +21,17 @@ struct enter_limit {
 
 struct enter_config {
     int pidfd;      /* of the sandbox's first process (struct sandbox) */
-    int namespaces; /* struct sandbox's; without CLONE_NEWPID, which the fork has joined */
-    const char *workdir;
+    int namespaces; /* struct sandbox's; 0: there are none, and the next two count */
+    unsigned uid;
+    const char *home;    /* the directory that has HOME_WORKSPACE and HOME_TMP */
+    const char *workdir; /* NULL: the workspace */
     const struct enter_limit *limits;
     size_t n_limits;
-    bool landlock;
+    bool landlock;               /* always with namespaces 0 */
     const char *const *writable; /* for Landlock, besides the sandbox's own: directories mounted to be written to */
     size_t n_writable;
+    const char *const *readable; /* with namespaces 0: all that can be read */
+    size_t n_readable;
     const void *filter; /* filter_compile's */
     size_t filter_size;
 };
@@ -38,11 +42,14 @@ int enter_outer(int userns, struct err *e);
 /*
  * The children are born in the sandbox's PID namespace, until the next call. Only root could go back to its own
  * (setns(2): a privilege over the user namespace that owns it is needed). The caller must reap each child: a zombie
- * here keeps the sandbox from ending.
+ * here keeps the sandbox from ending. namespaces: struct sandbox's; with 0 there is nothing to do.
  */
-int enter_target(int pidfd, struct err *e);
+int enter_target(int pidfd, int namespaces, struct err *e);
 
-/* A session of its own, the namespaces, the user inside, the directory. Still with capabilities. */
+/*
+ * A session of its own, the namespaces, the user inside, the directory. Still with capabilities, but for namespaces 0:
+ * then kill(-1) ends all others of the sandbox and nobody else.
+ */
 int enter_join(const struct enter_config *config, struct err *e);
 
 /* No way back: limits, capabilities, Landlock, seccomp. Descriptors are the caller's to close before. */

@@ -77,6 +77,11 @@ static int export(scmp_filter_ctx context, struct buf *ret, struct err *e)
 
 int filter_compile(struct buf *ret, struct err *e)
 {
+    return filter_compile_for(0, ret, e);
+}
+
+int filter_compile_for(unsigned for_what, struct buf *ret, struct err *e)
+{
     scmp_filter_ctx context = seccomp_init(SCMP_ACT_ERRNO(ENOSYS));
     int status = 0;
 
@@ -91,7 +96,8 @@ int filter_compile(struct buf *ret, struct err *e)
     if (status == 0)
         status = add_names(context, SCMP_ACT_ERRNO(EPERM), syscalls_refused, syscalls_n_refused, e);
     for (size_t i = 0; i < syscalls_n_rules && status == 0; i++)
-        status = add_rule(context, &syscalls_rules[i], e);
+        if (syscalls_is_rule_of(&syscalls_rules[i], for_what))
+            status = add_rule(context, &syscalls_rules[i], e);
     if (status == 0)
         status = export(context, ret, e);
     seccomp_release(context);

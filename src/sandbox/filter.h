@@ -8,7 +8,10 @@
 struct buf;
 struct err;
 
-/* Appends an array of struct sock_filter. */
+/* Appends an array of struct sock_filter. For sandboxes with namespaces, all of them. */
 int filter_compile(struct buf *ret, struct err *e);
+
+/* for_what: bits by enum syscalls_variant. */
+int filter_compile_for(unsigned for_what, struct buf *ret, struct err *e);
 
 #endif

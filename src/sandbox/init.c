@@ -13,6 +13,7 @@
 
 #include "base/err.h"
 #include "base/fd.h"
+#include "sandbox/guard.h"
 #include "sandbox/plan.h"
 
 int steps_ask_for_maps(int control, struct err *e)
@@ -32,7 +33,7 @@ static void on_sigchld(int number)
 }
 
 /* Everything the parent had handled: what the builder ignores would stay ignored (SIGCHLD: children become zombies). */
-static void reset_signals(void)
+void init_reset_signals(void)
 {
     struct sigaction action = {.sa_handler = on_sigchld, .sa_flags = SA_NOCLDSTOP};
     sigset_t block;
@@ -61,28 +62,39 @@ static _Noreturn void reap_until_closed(int control)
     }
 }
 
+_Noreturn void init_fail(int control, const struct err *e)
+{
+    struct init_failure failure = {.kind = INIT_FAILED, .code = e->code};
+
+    (void)snprintf(failure.text, sizeof failure.text, "%.479s", e->text);
+    (void)send(control, &failure, sizeof failure, MSG_NOSIGNAL);
+    _exit(1);
+}
+
+void init_ready(int control, const char *path)
+{
+    char ready = INIT_READY;
+    /* For the server, which looks at the files from outside: a path to them may not exist there. */
+    int workspace = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+    if (workspace < 0 || fd_send(control, &ready, 1, &workspace, 1) < 0)
+        _exit(1);
+    (void)close(workspace);
+}
+
 _Noreturn void init_run(const struct plan *plan, const struct steps_context *context)
 {
     struct err e = ERR_INIT;
-    char ready = INIT_READY;
-    int workspace;
 
-    reset_signals();
+    if (plan->namespaces == 0)
+        guard_run(plan, context);
+    init_reset_signals();
     (void)prctl(PR_SET_NAME, "cellblock-init");
     /* A builder that died before this is noticed by the closed socket. */
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || setsid() < 0)
         (void)err_errno(&e, "prctl");
-    if (e.code || steps_run(plan, context, &e) < 0) {
-        struct init_failure failure = {.kind = INIT_FAILED, .code = e.code};
-
-        (void)snprintf(failure.text, sizeof failure.text, "%.479s", e.text);
-        (void)send(context->control, &failure, sizeof failure, MSG_NOSIGNAL);
-        _exit(1);
-    }
-    /* For the server, which looks at the files from outside: a path to them does not exist there. */
-    workspace = open(SANDBOX_WORKSPACE, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (workspace < 0 || fd_send(context->control, &ready, 1, &workspace, 1) < 0)
-        _exit(1);
-    (void)close(workspace);
+    if (e.code || steps_run(plan, context, &e) < 0)
+        init_fail(context->control, &e);
+    init_ready(context->control, SANDBOX_WORKSPACE);
     reap_until_closed(context->control);
 }

@@ -8,13 +8,9 @@
 #include "base/err.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "sandbox/plan_impl.h"
 
-#define TMP_BYTES (256 * MIB)
-#define SHM_BYTES (256 * MIB)
-#define WORKSPACE_BYTES (1024 * MIB)
-#define INODES 65536
-
-static struct step *add(struct plan *plan, enum step_kind kind, const char *source, const char *target)
+struct step *plan_add(struct plan *plan, enum step_kind kind, const char *source, const char *target)
 {
     struct step *step;
 
@@ -37,11 +33,22 @@ void plan_fini(struct plan *plan)
     *plan = (struct plan)PLAN_INIT;
 }
 
+size_t plan_targets(const struct plan *plan, enum step_kind kind, const char **ret, size_t max)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < plan->n && n < max; i++)
+        if (plan->steps[i].kind == kind)
+            ret[n++] = plan->steps[i].target;
+    return n;
+}
+
 const char *step_name(enum step_kind kind)
 {
     static const char *const names[STEP_MAX] = {
-        "private mounts", "new root", "directory", "link",  "file",     "tmpfs", "bind",    "device",
-        "proc",           "hostname", "loopback",  "pivot", "readonly", "user",  "nesting", "seal",
+        "private mounts", "new root", "directory", "link",     "file",     "tmpfs",      "bind",
+        "device",         "proc",     "hostname",  "loopback", "pivot",    "readonly",   "user",
+        "nesting",        "seal",     "home",      "identity", "readable", "changeable",
     };
 
     return (unsigned)kind < STEP_MAX ? names[kind] : "?";
@@ -49,35 +56,35 @@ const char *step_name(enum step_kind kind)
 
 /* ---- the parts of a sandbox ---- */
 
+/*
+ * Of /etc only what libraries need to be found and to work: the linker's cache, alternatives (libblas.so.3 is a link
+ * through it), certificates, time zone, fonts, media types, names of ports, Debian's sitecustomize, OpenSSL's settings.
+ */
+const char *const plan_settings[] = {
+    "/etc/ld.so.cache",     "/etc/alternatives",    "/etc/ssl/certs",    "/etc/ssl/openssl.cnf", "/etc/pki/tls",
+    "/etc/localtime",       "/etc/fonts",           "/etc/mime.types",   "/etc/python3",         "/etc/matplotlibrc",
+    "/etc/ca-certificates", "/etc/crypto-policies", "/etc/pki/ca-trust", "/etc/services",        "/etc/protocols",
+};
+const size_t plan_n_settings = sizeof plan_settings / sizeof *plan_settings;
+
 /* /bin and the like are links into /usr on most systems and directories on others; both work from a bind. */
 static void add_system(struct plan *plan)
 {
     static const char *const trees[] = {"/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"};
-    /*
-     * Of /etc only what libraries need to be found and to work: the linker's cache, alternatives (libblas.so.3 is a
-     * link through it), certificates, time zone, fonts, media types, names of ports, Debian's sitecustomize, OpenSSL's
-     * settings.
-     */
-    static const char *const settings[] = {
-        "/etc/ld.so.cache",  "/etc/alternatives", "/etc/ssl/certs",       "/etc/ssl/openssl.cnf",
-        "/etc/pki/tls",      "/etc/localtime",    "/etc/fonts",           "/etc/mime.types",
-        "/etc/python3",      "/etc/matplotlibrc", "/etc/ca-certificates", "/etc/crypto-policies",
-        "/etc/pki/ca-trust", "/etc/services",     "/etc/protocols",
-    };
 
-    add(plan, STEP_BIND, "/usr", "/usr");
+    plan_add(plan, STEP_BIND, "/usr", "/usr");
     for (size_t i = 0; i < sizeof trees / sizeof *trees; i++)
-        add(plan, STEP_BIND, trees[i], trees[i])->flags = STEP_OPTIONAL;
-    add(plan, STEP_DIR, NULL, "/etc");
-    for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
-        add(plan, STEP_BIND, settings[i], settings[i])->flags = STEP_OPTIONAL;
-    add(plan, STEP_FILE,
-        "root:x:0:0:root:/nonexistent:/bin/false\nuser:x:1000:1000:user:" SANDBOX_WORKSPACE ":/bin/sh\n"
-        "nobody:x:65534:65534:nobody:/nonexistent:/bin/false\n",
-        "/etc/passwd");
-    add(plan, STEP_FILE, "root:x:0:\nuser:x:1000:\nnogroup:x:65534:\n", "/etc/group");
-    add(plan, STEP_FILE, "passwd: files\ngroup: files\nhosts: files dns\n", "/etc/nsswitch.conf");
-    add(plan, STEP_FILE, "127.0.0.1 localhost sandbox\n::1 localhost\n", "/etc/hosts");
+        plan_add(plan, STEP_BIND, trees[i], trees[i])->flags = STEP_OPTIONAL;
+    plan_add(plan, STEP_DIR, NULL, "/etc");
+    for (size_t i = 0; i < plan_n_settings; i++)
+        plan_add(plan, STEP_BIND, plan_settings[i], plan_settings[i])->flags = STEP_OPTIONAL;
+    plan_add(plan, STEP_FILE,
+             "root:x:0:0:root:/nonexistent:/bin/false\nuser:x:1000:1000:user:" SANDBOX_WORKSPACE ":/bin/sh\n"
+             "nobody:x:65534:65534:nobody:/nonexistent:/bin/false\n",
+             "/etc/passwd");
+    plan_add(plan, STEP_FILE, "root:x:0:\nuser:x:1000:\nnogroup:x:65534:\n", "/etc/group");
+    plan_add(plan, STEP_FILE, "passwd: files\ngroup: files\nhosts: files dns\n", "/etc/nsswitch.conf");
+    plan_add(plan, STEP_FILE, "127.0.0.1 localhost sandbox\n::1 localhost\n", "/etc/hosts");
 }
 
 /* Not the host's /dev: that would bring terminals, disks and /dev/shm, which sandboxes would then share. */
@@ -91,33 +98,33 @@ static void add_devices(struct plan *plan)
         {"/proc/self/fd/2", "/dev/stderr"},
     };
 
-    add(plan, STEP_DIR, NULL, "/dev");
+    plan_add(plan, STEP_DIR, NULL, "/dev");
     for (size_t i = 0; i < sizeof devices / sizeof *devices; i++)
-        add(plan, STEP_DEVICE, devices[i], devices[i]);
+        plan_add(plan, STEP_DEVICE, devices[i], devices[i]);
     for (size_t i = 0; i < sizeof links / sizeof *links; i++)
-        add(plan, STEP_LINK, links[i][0], links[i][1]);
+        plan_add(plan, STEP_LINK, links[i][0], links[i][1]);
 }
 
 static void add_tmpfs(struct plan *plan, const char *target, uint64_t size, uint64_t inodes, mode_t mode)
 {
-    struct step *step = add(plan, STEP_TMPFS, NULL, target);
+    struct step *step = plan_add(plan, STEP_TMPFS, NULL, target);
 
     step->size = size;
-    step->inodes = inodes ? inodes : INODES;
+    step->inodes = inodes ? inodes : PLAN_INODES;
     step->mode = mode;
 }
 
 static void add_writable(struct plan *plan, const struct sandbox_config *c)
 {
-    add_tmpfs(plan, "/tmp", c->tmp_bytes ? c->tmp_bytes : TMP_BYTES, c->inodes, 01777);
-    add_tmpfs(plan, "/dev/shm", c->shm_bytes ? c->shm_bytes : SHM_BYTES, c->inodes, 01777);
-    add_tmpfs(plan, SANDBOX_WORKSPACE, c->workspace_bytes ? c->workspace_bytes : WORKSPACE_BYTES, c->inodes, 0755);
-    add(plan, STEP_DIR, NULL, SANDBOX_PACKAGES);
+    add_tmpfs(plan, "/tmp", c->tmp_bytes ? c->tmp_bytes : PLAN_TMP_BYTES, c->inodes, 01777);
+    add_tmpfs(plan, "/dev/shm", c->shm_bytes ? c->shm_bytes : PLAN_SHM_BYTES, c->inodes, 01777);
+    add_tmpfs(plan, SANDBOX_WORKSPACE, c->workspace_bytes ? c->workspace_bytes : PLAN_WORKSPACE_BYTES, c->inodes, 0755);
+    plan_add(plan, STEP_DIR, NULL, SANDBOX_PACKAGES);
 }
 
 /* ---- what is configured ---- */
 
-static bool is_below(const char *path, const char *directory)
+bool plan_is_below(const char *path, const char *directory)
 {
     size_t size = strlen(directory);
 
@@ -125,7 +132,7 @@ static bool is_below(const char *path, const char *directory)
 }
 
 /* Absolute, and without ".", ".." and empty parts, with which it would be another than the checks below think. */
-static bool is_plain(const char *path)
+bool plan_is_plain(const char *path)
 {
     if (path[0] != '/' || strlen(path) >= 4096)
         return false;
@@ -146,7 +153,7 @@ static const char *reserved(const char *target)
                                         "/sbin", "/lib", "/lib64", SANDBOX_PACKAGES};
 
     for (size_t i = 0; i < sizeof below / sizeof *below; i++)
-        if (is_below(target, below[i]))
+        if (plan_is_below(target, below[i]))
             return below[i];
     for (size_t i = 0; i < sizeof exact / sizeof *exact; i++)
         if (strcmp(target, exact[i]) == 0)
@@ -154,11 +161,11 @@ static const char *reserved(const char *target)
     return NULL;
 }
 
-static int check_path(const char *path, const char *what, struct err *e)
+int plan_check_path(const char *path, const char *what, struct err *e)
 {
     const char *own;
 
-    if (!is_plain(path))
+    if (!plan_is_plain(path))
         return err_set(e, EINVAL, "%s %s: an absolute path without ., .. and double slashes is needed", what, path);
     own = reserved(path);
     if (own)
@@ -188,10 +195,10 @@ static int add_shared(struct plan *plan, const struct sandbox_config *c, struct 
     int status = 0;
 
     for (size_t i = 0; i < c->n_prefixes; i++) {
-        if (is_below(c->prefixes[i], "/usr"))
+        if (plan_is_below(c->prefixes[i], "/usr"))
             continue; /* is there already */
         all[n++] = (struct sandbox_mount){c->prefixes[i], c->prefixes[i], false};
-        status = check_path(c->prefixes[i], "Python environment", e);
+        status = plan_check_path(c->prefixes[i], "Python environment", e);
         if (status < 0)
             return status;
     }
@@ -199,9 +206,9 @@ static int add_shared(struct plan *plan, const struct sandbox_config *c, struct 
         const char *source = c->mounts[i].source;
 
         all[n++] = c->mounts[i];
-        if (!is_plain(source) || strcmp(source, "/") == 0)
+        if (!plan_is_plain(source) || strcmp(source, "/") == 0)
             return err_set(e, EINVAL, "mount %s: an absolute path of a directory or file is needed, not /", source);
-        status = check_path(c->mounts[i].target, "mount", e);
+        status = plan_check_path(c->mounts[i].target, "mount", e);
         if (status < 0)
             return status;
     }
@@ -212,7 +219,7 @@ static int add_shared(struct plan *plan, const struct sandbox_config *c, struct 
                 continue;
             return err_set(e, EINVAL, "mount %s: two things cannot be at the same place", all[i].target);
         }
-        add(plan, STEP_BIND, all[i].source, all[i].target)->flags = all[i].writable ? STEP_WRITABLE : 0;
+        plan_add(plan, STEP_BIND, all[i].source, all[i].target)->flags = all[i].writable ? STEP_WRITABLE : 0;
     }
     return 0;
 }
@@ -222,32 +229,40 @@ int plan_make(const struct sandbox_config *c, struct plan *ret, struct err *e)
     struct plan plan = PLAN_INIT;
     int status;
 
+    plan.memory_bytes = c->memory_bytes;
+    plan.processes = c->processes;
+    if (c->tier == TIER_LANDLOCK) {
+        status = plan_make_wall(c, &plan, e);
+        if (status < 0)
+            plan_fini(&plan);
+        else
+            *ret = plan;
+        return status;
+    }
     plan.namespaces = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
     if (c->network == NETWORK_NONE)
         plan.namespaces |= CLONE_NEWNET;
-    plan.memory_bytes = c->memory_bytes;
-    plan.processes = c->processes;
-    add(&plan, STEP_PRIVATE, NULL, NULL);
-    add(&plan, STEP_ROOT, NULL, NULL);
+    plan_add(&plan, STEP_PRIVATE, NULL, NULL);
+    plan_add(&plan, STEP_ROOT, NULL, NULL);
     add_system(&plan);
     if (c->network == NETWORK_HOST)
-        add(&plan, STEP_BIND, "/etc/resolv.conf", "/etc/resolv.conf")->flags = STEP_OPTIONAL;
+        plan_add(&plan, STEP_BIND, "/etc/resolv.conf", "/etc/resolv.conf")->flags = STEP_OPTIONAL;
     add_devices(&plan);
-    add(&plan, c->tier == TIER_FULL ? STEP_PROC : STEP_DIR, NULL, "/proc");
+    plan_add(&plan, c->tier == TIER_FULL ? STEP_PROC : STEP_DIR, NULL, "/proc");
     add_writable(&plan, c);
     status = add_shared(&plan, c, e); /* after /tmp: an environment may lie below it */
     if (status < 0) {
         plan_fini(&plan);
         return status;
     }
-    add(&plan, STEP_HOSTNAME, "sandbox", NULL);
+    plan_add(&plan, STEP_HOSTNAME, "sandbox", NULL);
     if (c->network == NETWORK_NONE)
-        add(&plan, STEP_LOOPBACK, NULL, NULL);
-    add(&plan, STEP_PIVOT, NULL, NULL);
-    add(&plan, STEP_READONLY, NULL, "/");
-    add(&plan, STEP_USER, NULL, NULL);
-    add(&plan, STEP_NESTING, NULL, NULL);
-    add(&plan, STEP_SEAL, NULL, NULL);
+        plan_add(&plan, STEP_LOOPBACK, NULL, NULL);
+    plan_add(&plan, STEP_PIVOT, NULL, NULL);
+    plan_add(&plan, STEP_READONLY, NULL, "/");
+    plan_add(&plan, STEP_USER, NULL, NULL);
+    plan_add(&plan, STEP_NESTING, NULL, NULL);
+    plan_add(&plan, STEP_SEAL, NULL, NULL);
     *ret = plan;
     return 0;
 }

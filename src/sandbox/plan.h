@@ -38,7 +38,7 @@ struct sandbox_config {
     uint64_t inodes;                                /* of each of them; 0: the default */
     uint64_t memory_bytes, processes;               /* of all processes together (cgroup.h); 0: no limit */
     enum sandbox_network network;
-    enum sandbox_tier tier; /* TIER_NO_PROC or TIER_FULL */
+    enum sandbox_tier tier; /* not TIER_NONE */
 };
 
 enum step_kind {
@@ -58,11 +58,17 @@ enum step_kind {
     STEP_USER,     /* a user namespace that owns nothing: from here on nothing can be mounted or joined */
     STEP_NESTING,  /* no further namespaces */
     STEP_SEAL,     /* the first process gives up capabilities and descriptors */
+
+    /* Without namespaces (TIER_LANDLOCK): only these, and STEP_SEAL. */
+    STEP_HOME,       /* private directories, for workspace and /tmp; size and inodes: what may be below them */
+    STEP_IDENTITY,   /* the sandbox's own user, no capability */
+    STEP_READABLE,   /* target may be read by the code, nothing else; it is a rule of Landlock, checked here */
+    STEP_CHANGEABLE, /* and target changed */
     STEP_MAX
 };
 
 #define STEP_WRITABLE 1u /* BIND: else read-only */
-#define STEP_OPTIONAL 2u /* BIND, DEVICE: left out when there is no source */
+#define STEP_OPTIONAL 2u /* BIND, DEVICE: left out when there is no source; READABLE: when it cannot be read */
 
 struct step {
     enum step_kind kind;
@@ -85,9 +91,16 @@ struct plan {
         0, 0, 0, NULL, 0, 0                                                                                            \
     }
 
-/* -EINVAL with a text for the person who configured it: a path is not absolute, or would hide the sandbox's own. */
+/*
+ * -EINVAL with a text for the person who configured it: a path is not absolute, or would hide the sandbox's own; or,
+ * with TIER_LANDLOCK, is to be shown at another place.
+ */
 int plan_make(const struct sandbox_config *config, struct plan *ret, struct err *e);
 void plan_fini(struct plan *plan);
+
+/* The targets of the steps of a kind, up to max, as long as the plan lives: how many. */
+size_t plan_targets(const struct plan *plan, enum step_kind kind, const char **ret, size_t max);
+#define PLAN_TARGETS_MAX 256
 
 const char *step_name(enum step_kind kind);
 

@@ -80,6 +80,8 @@ static bool has_texts(const struct step *step)
     case STEP_TMPFS:
     case STEP_PROC:
     case STEP_READONLY:
+    case STEP_READABLE:
+    case STEP_CHANGEABLE:
         return step->target;
     case STEP_HOSTNAME:
         return step->source;

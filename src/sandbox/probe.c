@@ -3,10 +3,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
@@ -22,6 +24,7 @@
 #include "sandbox/landlock.h"
 #include "sandbox/outer.h"
 #include "sandbox/run.h"
+#include "sandbox/syscalls.h"
 
 const char *tier_name(enum sandbox_tier tier)
 {
@@ -106,7 +109,15 @@ static const char *namespace_remedy(void)
 
 /* ---- from inside ---- */
 
-enum { INSIDE_OK, INSIDE_FILES, INSIDE_WRITABLE, INSIDE_NAMESPACES, INSIDE_PROCESSES, INSIDE_WORKSPACE };
+enum {
+    INSIDE_OK,
+    INSIDE_FILES,
+    INSIDE_WRITABLE,
+    INSIDE_NAMESPACES,
+    INSIDE_PROCESSES,
+    INSIDE_WORKSPACE,
+    INSIDE_NETWORK
+};
 
 /* Sealed already: system calls that are allowed, no more. */
 static int check_inside(void)
@@ -128,6 +139,28 @@ static int check_inside(void)
     return INSIDE_OK;
 }
 
+/* The same where there are no namespaces: paths are the machine's, so what can be opened is what counts. */
+static int check_behind_wall(void)
+{
+    int fd;
+
+    if (open("/etc/shadow", O_RDONLY | O_CLOEXEC) >= 0 || open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC) >= 0 ||
+        open("/proc/self/status", O_RDONLY | O_CLOEXEC) >= 0 || open("/tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC) >= 0)
+        return INSIDE_FILES;
+    if (mkdir("/x", 0700) == 0 || mkdir("/tmp/x-cellblock", 0700) == 0 || access("/usr", X_OK) < 0)
+        return INSIDE_WRITABLE;
+    if (unshare(CLONE_NEWUSER) == 0 || errno != EPERM)
+        return INSIDE_NAMESPACES;
+    if (kill(getppid(), 0) == 0 || kill(1, 0) == 0)
+        return INSIDE_PROCESSES;
+    if (socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0) >= 0 || socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0) >= 0)
+        return INSIDE_NETWORK;
+    fd = open("file", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0 || write(fd, "x", 1) != 1 || close(fd) < 0 || unlink("file") < 0)
+        return INSIDE_WORKSPACE;
+    return INSIDE_OK;
+}
+
 static const char *inside_text(int status)
 {
     static const char *const texts[] = {
@@ -135,8 +168,9 @@ static const char *inside_text(int status)
         "files of the host can be seen",
         "the system is not read-only, or not there",
         "namespaces can be made",
-        "processes outside can be seen",
+        "processes outside can be seen or reached",
         "the workspace cannot be written to",
+        "the network can be reached",
     };
 
     if (!WIFEXITED(status))
@@ -146,11 +180,17 @@ static const char *inside_text(int status)
 
 /* ---- the sandbox ---- */
 
-static int make_sandbox(struct builder *b, enum sandbox_tier tier, struct sandbox *ret, int64_t *ret_us, struct err *e)
+static int make_plan(enum sandbox_tier tier, struct plan *ret, struct err *e)
 {
     struct sandbox_config config = {.tier = tier};
+
+    return plan_make(&config, ret, e);
+}
+
+static int make_sandbox(struct builder *b, enum sandbox_tier tier, struct sandbox *ret, int64_t *ret_us, struct err *e)
+{
     autoplan struct plan plan = PLAN_INIT;
-    int status = plan_make(&config, &plan, e);
+    int status = make_plan(tier, &plan, e);
     int64_t start = clock_us();
 
     if (status == 0)
@@ -161,23 +201,29 @@ static int make_sandbox(struct builder *b, enum sandbox_tier tier, struct sandbo
 
 static void try_inside(struct probe *p, struct builder *b, const struct sandbox *s, const struct buf *filter)
 {
+    const char *readable[PLAN_TARGETS_MAX];
+    autoplan struct plan plan = PLAN_INIT;
     struct run_config config = {
         .enter = {.limits = enter_limits,
                   .n_limits = enter_n_limits,
                   .landlock = landlock_abi() >= 2,
+                  .readable = readable,
                   .filter = buf_begin(filter),
                   .filter_size = filter->len},
-        .check = check_inside,
+        .check = s->namespaces ? check_inside : check_behind_wall,
     };
     struct err e = ERR_INIT;
     int status = 0;
 
+    if (!s->namespaces && make_plan(TIER_LANDLOCK, &plan, &e) == 0)
+        config.enter.n_readable = plan_targets(&plan, STEP_READABLE, readable, PLAN_TARGETS_MAX);
     if (run_inside(b, s, &config, &status, &e) < 0)
         advise(add(p, "joining it", PROBE_MISSING, "%.199s", e.text), namespace_remedy());
     else if (status != 0)
         advise(add(p, "joining it", PROBE_MISSING, "%s", inside_text(status)), "please report this with the output");
     else
-        (void)add(p, "joining it", PROBE_OK, "tested from inside: no host files, read-only system, no namespaces");
+        (void)add(p, "joining it", PROBE_OK, "tested from inside: no host files, read-only system, no %s",
+                  s->namespaces ? "namespaces" : "sockets");
 }
 
 /* With its own /proc, else with an empty one. Returns the tier. */
@@ -228,6 +274,39 @@ static enum sandbox_tier try_builder(struct probe *p, const struct buf *filter)
         advise(add(p, "user ids", PROBE_LIMITED, "all sandboxes have the user id %u of this user", geteuid()),
                "limits that the kernel counts by user (pipe memory, keyrings) are shared; as root each has its own");
     tier = try_sandbox(p, &b, filter);
+    builder_stop(&b);
+    return tier;
+}
+
+/* What is left where there are none: user ids, Landlock and the filter. */
+static enum sandbox_tier try_plain(struct probe *p)
+{
+    autobuf struct buf filter = BUF_INIT;
+    enum sandbox_tier tier = TIER_LANDLOCK;
+    struct builder b = BUILDER_INIT;
+    struct sandbox s = SANDBOX_INIT;
+    struct err e = ERR_INIT;
+
+    if (landlock_abi() < LANDLOCK_WALL_ABI)
+        (void)err_set(&e, ENOSYS, "Landlock is missing or too old");
+    else if (filter_compile_for(SYSCALLS_SHARED | SYSCALLS_OFFLINE, &filter, &e) == 0 &&
+             builder_start_plain(&b, &e) == 0)
+        (void)make_sandbox(&b, TIER_LANDLOCK, &s, &p->make_us, &e);
+    if (e.code) {
+        advise(
+            add(p, "walls instead", PROBE_MISSING, "%.199s", e.text),
+            "without namespaces Cellblock has to be root, as usual in containers, on Linux 6.2 or later with Landlock");
+        builder_stop(&b);
+        return TIER_NONE;
+    }
+    advise(
+        add(p, "walls instead", PROBE_LIMITED, "a user id for each sandbox, from %u, Landlock and seccomp", b.uid_pool),
+        "the numbers of all processes and names of files can be found out, disk space is watched, not limited, there "
+        "is no loopback network: namespaces are better");
+    try_inside(p, &b, &s, &filter);
+    if (p->features[p->n - 1].state != PROBE_OK)
+        tier = TIER_NONE;
+    sandbox_end(&b, &s);
     builder_stop(&b);
     return tier;
 }
@@ -292,7 +371,7 @@ void probe_run(struct probe *ret)
     try_landlock(ret);
     if (filtered)
         ret->tier = try_builder(ret, &filter);
-    if (ret->tier == TIER_NONE && filtered && landlock_abi() >= 2)
-        ret->tier = TIER_LANDLOCK;
+    if (ret->tier == TIER_NONE && filtered)
+        ret->tier = try_plain(ret);
     try_cgroup(ret);
 }

@@ -12,6 +12,8 @@
 #include "base/err.h"
 #include "base/fd.h"
 #include "sandbox/build.h"
+#include "sandbox/home.h"
+#include "sandbox/plan.h"
 #include "sandbox/seal.h"
 
 #define EXIT_BROKEN 125
@@ -25,10 +27,20 @@ static _Noreturn void report(int fd, const struct err *e)
 /* In the sandbox's PID namespace already. */
 static _Noreturn void become_code(const struct run_config *config, int errors)
 {
-    char *const environment[] = {(char[]){"PATH=/usr/local/bin:/usr/bin:/bin"}, (char[]){"HOME=/workspace"},
-                                        (char[]){"LANG=C.UTF-8"}, (char[]){"OPENBLAS_NUM_THREADS=1"}, NULL};
+    char home[HOME_PATH_MAX + 8] = "HOME=" SANDBOX_WORKSPACE, tmp[HOME_PATH_MAX + 8] = "TMPDIR=/tmp";
+    char *const environment[] = {(char[]){"PATH=/usr/local/bin:/usr/bin:/bin"},
+                                 (char[]){"LANG=C.UTF-8"},
+                                 (char[]){"OPENBLAS_NUM_THREADS=1"},
+                                 home,
+                                 tmp,
+                                 NULL};
     struct err e = ERR_INIT;
     sigset_t none;
+
+    if (!config->enter.namespaces) {
+        home_path(home + strlen("HOME="), config->enter.home, HOME_WORKSPACE);
+        home_path(tmp + strlen("TMPDIR="), config->enter.home, HOME_TMP);
+    }
 
     for (int number = 1; number < NSIG; number++)
         (void)signal(number, SIG_DFL);
@@ -54,7 +66,7 @@ static _Noreturn void become_launcher(const struct builder *b, const struct run_
 
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     (void)close(b->sock); /* or the builder would not see that its server has ended */
-    if (enter_outer(b->userns, &e) < 0 || enter_target(config->enter.pidfd, &e) < 0)
+    if (enter_outer(b->userns, &e) < 0 || enter_target(config->enter.pidfd, config->enter.namespaces, &e) < 0)
         report(errors, &e);
     pid = fork();
     if (pid == 0)
@@ -100,6 +112,8 @@ int run_inside(const struct builder *b, const struct sandbox *s, const struct ru
         return err_set(e, -status, "socketpair");
     joined.enter.pidfd = s->pidfd;
     joined.enter.namespaces = s->namespaces;
+    joined.enter.uid = s->uid;
+    joined.enter.home = s->home;
     pid = fork();
     if (pid == 0) {
         (void)close(pair[0]);

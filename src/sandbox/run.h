@@ -15,7 +15,7 @@ struct err;
 struct sandbox;
 
 struct run_config {
-    struct enter_config enter; /* pidfd and namespaces are filled in */
+    struct enter_config enter; /* what struct sandbox has is filled in */
     char *const *argv;         /* the program, found inside; NULL: check is called instead */
     int (*check)(void);        /* returns the exit status; after the seal, so with plain system calls only */
 };

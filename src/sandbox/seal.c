@@ -22,10 +22,8 @@ int seal_set_ids(unsigned id, struct err *e)
     return 0;
 }
 
-int seal_privileges(struct err *e)
+int seal_bounds(struct err *e)
 {
-    struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
-    struct __user_cap_data_struct none[2] = {{0, 0, 0}, {0, 0, 0}};
     /* Root gains nothing by exec, and none of this can be switched back (capabilities(7), "The securebits flags"). */
     const unsigned long bits = SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP |
                                SECBIT_NO_SETUID_FIXUP_LOCKED | SECBIT_KEEP_CAPS_LOCKED | SECBIT_NO_CAP_AMBIENT_RAISE |
@@ -45,10 +43,25 @@ int seal_privileges(struct err *e)
     }
     if (prctl(PR_SET_SECUREBITS, bits, 0, 0, 0) < 0)
         return err_errno(e, "PR_SET_SECUREBITS");
+    return 0;
+}
+
+int seal_capabilities(struct err *e)
+{
+    struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+    struct __user_cap_data_struct none[2] = {{0, 0, 0}, {0, 0, 0}};
+
     /* All three sets: an inheritable one that was left gave capabilities back (CVE-2022-27650). */
     if (syscall(SYS_capset, &header, none) < 0)
         return err_errno(e, "capset");
     return 0;
+}
+
+int seal_privileges(struct err *e)
+{
+    int status = seal_bounds(e);
+
+    return status < 0 ? status : seal_capabilities(e);
 }
 
 int seal_close_from(unsigned low, int keep, struct err *e)
@@ -78,4 +91,14 @@ int seal_init(int control, struct err *e)
     if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
         return err_errno(e, "PR_SET_DUMPABLE");
     return 0;
+}
+
+/* No PR_SET_PDEATHSIG: it has to clean up when the builder is gone. */
+int seal_guard(int control, struct err *e)
+{
+    int status = seal_close_from(0, control, e);
+
+    if (status == 0 && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+        return err_errno(e, "PR_SET_DUMPABLE");
+    return status;
 }

@@ -16,6 +16,8 @@
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/limits.h"
+#include "sandbox/guard.h"
+#include "sandbox/home.h"
 #include "sandbox/mount.h"
 #include "sandbox/plan.h"
 #include "sandbox/seal.h"
@@ -148,6 +150,12 @@ static int do_bind(const struct step *step, const char *source, const char *targ
     return mount_bind(source, target, flags, e);
 }
 
+/* Podman's filter refuses the call to containers without CAP_SYS_ADMIN: then the container's name is seen inside. */
+static int do_hostname(const char *name, struct err *e)
+{
+    return sethostname(name, strlen(name)) < 0 && errno != EPERM ? err_errno(e, "sethostname") : 0;
+}
+
 static int do_loopback(struct err *e)
 {
     struct ifreq lo = {.ifr_name = "lo"};
@@ -211,6 +219,21 @@ static int do_nesting(const struct steps_context *context, struct err *e)
     return 0;
 }
 
+/* By the effective user, as the code will be: a Python that only root can read would fail in strange ways later. */
+static int check_reachable(const struct step *step, struct err *e)
+{
+    int mode = R_OK | (step->kind == STEP_CHANGEABLE ? W_OK : 0);
+
+    if (faccessat(AT_FDCWD, step->target, mode, AT_EACCESS) == 0 || (step->flags & STEP_OPTIONAL))
+        return 0;
+    if (errno == EACCES)
+        return err_set(e, EACCES,
+                       "%s must be %s for all users, because isolated code has a user id of its own here (chmod -R "
+                       "o+rX, and each directory above o+x)",
+                       step->target, step->kind == STEP_CHANGEABLE ? "writable" : "readable");
+    return err_errno(e, "%s", step->target);
+}
+
 static int step_run(const struct step *step, const struct steps_context *context, struct err *e)
 {
     char source[PATH_SIZE] = "", target[PATH_SIZE] = "";
@@ -242,7 +265,7 @@ static int step_run(const struct step *step, const struct steps_context *context
         status = make_dir(target, 0755, e);
         return status < 0 ? status : mount_proc(target, e);
     case STEP_HOSTNAME:
-        return sethostname(step->source, strlen(step->source)) < 0 ? err_errno(e, "sethostname") : 0;
+        return do_hostname(step->source, e);
     case STEP_LOOPBACK:
         return do_loopback(e);
     case STEP_PIVOT:
@@ -254,7 +277,14 @@ static int step_run(const struct step *step, const struct steps_context *context
     case STEP_NESTING:
         return do_nesting(context, e);
     case STEP_SEAL:
-        return seal_init(context->control, e);
+        return context->guard ? seal_guard(context->control, e) : seal_init(context->control, e);
+    case STEP_HOME:
+        return home_make(context->guard->home, context->guard->user, e);
+    case STEP_IDENTITY:
+        return guard_become(context->guard, e);
+    case STEP_READABLE:
+    case STEP_CHANGEABLE:
+        return check_reachable(step, e);
     default:
         return err_set(e, EINVAL, "unknown step");
     }
@@ -264,7 +294,11 @@ int steps_run(const struct plan *plan, const struct steps_context *context, stru
 {
     for (size_t i = 0; i < plan->n; i++) {
         struct err why = ERR_INIT;
-        int status = step_run(&plan->steps[i], context, &why);
+        int status;
+
+        if ((plan->steps[i].kind >= STEP_HOME) != (context->guard != NULL) && plan->steps[i].kind != STEP_SEAL)
+            return err_set(e, EINVAL, "%s: not in this kind of sandbox", step_name(plan->steps[i].kind));
+        status = step_run(&plan->steps[i], context, &why);
 
         if (status < 0)
             return err_set(e, -status, "%s: %s", step_name(plan->steps[i].kind), why.text);

@@ -5,12 +5,14 @@
 #include <sys/types.h>
 
 struct err;
+struct guard;
 struct plan;
 
 struct steps_context {
-    int control;        /* to the builder, kept by STEP_SEAL */
-    int host_proc_user; /* /proc/sys/user of the host, for STEP_NESTING; -1: none */
-    unsigned owner;     /* of the writable directories, as seen outside: the user inside */
+    int control;               /* to the builder, kept by STEP_SEAL */
+    int host_proc_user;        /* /proc/sys/user of the host, for STEP_NESTING; -1: none */
+    unsigned owner;            /* of the writable directories, as seen outside: the user inside */
+    const struct guard *guard; /* where there are no namespaces */
 };
 
 /* All steps in order; an error text names the step. */

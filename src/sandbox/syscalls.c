@@ -18,8 +18,7 @@ const char *const syscalls_allowed[] = {
     "fchmodat", "chown", "fchown", "lchown", "fchownat", "umask", "utime", "utimes", "utimensat", "futimesat",
     "flock", "fallocate", "fadvise64", "readahead", "fsync", "fdatasync", "sync_file_range", "sendfile", "sendfile64",
     "splice", "copy_file_range", "getxattr", "lgetxattr", "fgetxattr", "setxattr", "lsetxattr", "fsetxattr",
-    "listxattr", "llistxattr", "flistxattr", "removexattr", "lremovexattr", "fremovexattr", "inotify_init",
-    "inotify_init1", "inotify_add_watch", "inotify_rm_watch",
+    "listxattr", "llistxattr", "flistxattr", "removexattr", "lremovexattr", "fremovexattr",
     /* memory */
     "brk", "mmap", "mmap2", "munmap", "mremap", "mprotect", "madvise", "mincore", "msync", "mlock", "mlock2",
     "munlock", "mlockall", "munlockall", "memfd_create", "mbind", "get_mempolicy", "set_mempolicy", "membarrier",
@@ -79,12 +78,14 @@ const size_t syscalls_n_refused = sizeof syscalls_refused / sizeof *syscalls_ref
 #define LOW 0xffffffffull /* commands are 32 bits: what is above is ignored by the kernel, so also here */
 #define EQUAL(index, value) {RULE_BITS, index, LOW, value}
 #define ANY {RULE_ALWAYS, 0, 0, 0}
-#define ALLOW_COMMAND(name, index, value) {name, 0, {EQUAL(index, value), ANY}}
-#define REFUSE_COMMAND(name, index, value) {name, EPERM, {EQUAL(index, value), ANY}}
-#define REFUSE_FLAG(name, index, bit) {name, EPERM, {{RULE_BITS, index, bit, bit}, ANY}}
-#define NO_FAMILY(value) {"socket", EAFNOSUPPORT, {EQUAL(0, value), ANY}}
-#define PROTOCOL(family, value) {"socket", 0, {EQUAL(0, family), EQUAL(2, value)}}
-#define NO_PROTOCOL(family, value) {"socket", EPROTONOSUPPORT, {EQUAL(0, family), EQUAL(2, value)}}
+#define ALLOW_COMMAND(name, index, value) {name, 0, {EQUAL(index, value), ANY}, 0, 0}
+#define REFUSE_COMMAND(name, index, value) {name, EPERM, {EQUAL(index, value), ANY}, 0, 0}
+#define REFUSE_FLAG(name, index, bit) {name, EPERM, {{RULE_BITS, index, bit, bit}, ANY}, 0, 0}
+#define NO_FAMILY(value) {"socket", EAFNOSUPPORT, {EQUAL(0, value), ANY}, 0, 0}
+#define PROTOCOL(family, value) {"socket", 0, {EQUAL(0, family), EQUAL(2, value)}, 0, SYSCALLS_OFFLINE}
+#define NO_PROTOCOL(family, value)                                                                                     \
+    {"socket", EPROTONOSUPPORT, {EQUAL(0, family), EQUAL(2, value)}, 0, SYSCALLS_OFFLINE}
+#define WATCH(name) {name, 0, {ANY, ANY}, 0, SYSCALLS_SHARED}
 
 /* CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET */
 #define NAMESPACES 0x7e020000ull
@@ -92,7 +93,7 @@ const size_t syscalls_n_refused = sizeof syscalls_refused / sizeof *syscalls_ref
 const struct syscall_rule syscalls_rules[] = {
     /* Threads and processes, in no new namespace. clone3 passes its flags in memory, where a filter cannot look: it
      * answers ENOSYS, after which libc takes clone. */
-    {"clone", 0, {{RULE_BITS, 0, NAMESPACES, 0}, ANY}},
+    {"clone", 0, {{RULE_BITS, 0, NAMESPACES, 0}, ANY}, 0, 0},
     REFUSE_FLAG("clone", 0, 0x00020000),
     REFUSE_FLAG("clone", 0, 0x02000000),
     REFUSE_FLAG("clone", 0, 0x04000000),
@@ -102,22 +103,25 @@ const struct syscall_rule syscalls_rules[] = {
     REFUSE_FLAG("clone", 0, 0x40000000),
 
     /* Of itself only: limits of the first process could be changed, they have the same user. */
-    {"prlimit64", 0, {{RULE_EQUAL, 0, 0, 0}, ANY}},
-    {"prlimit64", EPERM, {{RULE_ABOVE, 0, 0, 0}, ANY}},
+    {"prlimit64", 0, {{RULE_EQUAL, 0, 0, 0}, ANY}, 0, 0},
+    {"prlimit64", EPERM, {{RULE_ABOVE, 0, 0, 0}, ANY}, 0, 0},
 
     /* UNIX (which has no protocols), and IP with TCP and UDP: not MPTCP, which Landlock's network rules do not see. */
-    ALLOW_COMMAND("socket", 0, 1),
+    {"socket", 0, {EQUAL(0, 1), ANY}, 0, SYSCALLS_SHARED},
+    {"socket", EACCES, {EQUAL(0, 1), ANY}, SYSCALLS_SHARED, 0},
     PROTOCOL(2, 0),
     PROTOCOL(2, 6),
     PROTOCOL(2, 17),
     PROTOCOL(10, 0),
     PROTOCOL(10, 6),
     PROTOCOL(10, 17),
+    {"socket", EACCES, {EQUAL(0, 2), ANY}, SYSCALLS_OFFLINE, 0},
+    {"socket", EACCES, {EQUAL(0, 10), ANY}, SYSCALLS_OFFLINE, 0},
     NO_PROTOCOL(2, 262),
     NO_PROTOCOL(2, 132),
     NO_PROTOCOL(10, 262),
     NO_PROTOCOL(10, 132),
-    {"socket", EAFNOSUPPORT, {{RULE_ABOVE, 0, 0, 10}, ANY}},
+    {"socket", EAFNOSUPPORT, {{RULE_ABOVE, 0, 0, 10}, ANY}, 0, 0},
     NO_FAMILY(0),
     NO_FAMILY(3),
     NO_FAMILY(4),
@@ -126,19 +130,28 @@ const struct syscall_rule syscalls_rules[] = {
     NO_FAMILY(7),
     NO_FAMILY(8),
     NO_FAMILY(9),
-    ALLOW_COMMAND("socketpair", 0, 1),
+    /* A pair of datagram sockets can be connected elsewhere afterwards; the others cannot, unix(7). */
+    {"socketpair", 0, {EQUAL(0, 1), ANY}, 0, SYSCALLS_SHARED},
+    {"socketpair", 0, {EQUAL(0, 1), {RULE_BITS, 1, 0xf, 1}}, SYSCALLS_SHARED, 0},
+    {"socketpair", 0, {EQUAL(0, 1), {RULE_BITS, 1, 0xf, 5}}, SYSCALLS_SHARED, 0},
+    {"socketpair", EACCES, {EQUAL(0, 1), {RULE_BITS, 1, 0xf, 2}}, SYSCALLS_SHARED, 0},
+
+    WATCH("inotify_init"),
+    WATCH("inotify_init1"),
+    WATCH("inotify_add_watch"),
+    WATCH("inotify_rm_watch"),
 
     /* A named pipe, a plain file (which no type stands for too, and Python's default); no device. */
-    {"mknod", 0, {{RULE_BITS, 1, 0170000, 0}, ANY}},
-    {"mknodat", 0, {{RULE_BITS, 2, 0170000, 0}, ANY}},
-    {"mknod", 0, {{RULE_BITS, 1, 0170000, 0010000}, ANY}},
-    {"mknod", 0, {{RULE_BITS, 1, 0170000, 0100000}, ANY}},
-    {"mknod", EPERM, {{RULE_BITS, 1, 0170000, 0020000}, ANY}},
-    {"mknod", EPERM, {{RULE_BITS, 1, 0170000, 0060000}, ANY}},
-    {"mknodat", 0, {{RULE_BITS, 2, 0170000, 0010000}, ANY}},
-    {"mknodat", 0, {{RULE_BITS, 2, 0170000, 0100000}, ANY}},
-    {"mknodat", EPERM, {{RULE_BITS, 2, 0170000, 0020000}, ANY}},
-    {"mknodat", EPERM, {{RULE_BITS, 2, 0170000, 0060000}, ANY}},
+    {"mknod", 0, {{RULE_BITS, 1, 0170000, 0}, ANY}, 0, 0},
+    {"mknodat", 0, {{RULE_BITS, 2, 0170000, 0}, ANY}, 0, 0},
+    {"mknod", 0, {{RULE_BITS, 1, 0170000, 0010000}, ANY}, 0, 0},
+    {"mknod", 0, {{RULE_BITS, 1, 0170000, 0100000}, ANY}, 0, 0},
+    {"mknod", EPERM, {{RULE_BITS, 1, 0170000, 0020000}, ANY}, 0, 0},
+    {"mknod", EPERM, {{RULE_BITS, 1, 0170000, 0060000}, ANY}, 0, 0},
+    {"mknodat", 0, {{RULE_BITS, 2, 0170000, 0010000}, ANY}, 0, 0},
+    {"mknodat", 0, {{RULE_BITS, 2, 0170000, 0100000}, ANY}, 0, 0},
+    {"mknodat", EPERM, {{RULE_BITS, 2, 0170000, 0020000}, ANY}, 0, 0},
+    {"mknodat", EPERM, {{RULE_BITS, 2, 0170000, 0060000}, ANY}, 0, 0},
 
     /* Of descriptors and (isatty) terminals; names and addresses of interfaces. */
     ALLOW_COMMAND("ioctl", 1, 0x5401), /* TCGETS */
@@ -155,7 +168,7 @@ const struct syscall_rule syscalls_rules[] = {
     ALLOW_COMMAND("ioctl", 1, 0x8921), /* SIOCGIFMTU */
     ALLOW_COMMAND("ioctl", 1, 0x8933), /* SIOCGIFINDEX */
     /* FICLONE: what a file system without it answers, which is what Python 3.14 expects from one */
-    {"ioctl", EOPNOTSUPP, {EQUAL(1, 0x40049409), ANY}},
+    {"ioctl", EOPNOTSUPP, {EQUAL(1, 0x40049409), ANY}, 0, 0},
     REFUSE_COMMAND("ioctl", 1, 0x5412), /* TIOCSTI: typing into a terminal (CVE-2017-5226; high bits CVE-2019-10063) */
     REFUSE_COMMAND("ioctl", 1, 0x541c), /* TIOCLINUX: the same by pasting */
     REFUSE_COMMAND("ioctl", 1, 0x540e), /* TIOCSCTTY */

@@ -16,6 +16,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "sandbox/home.h"
 #include "sandbox/landlock.h"
 #include "sandbox/plan.h"
 #include "sandbox/probe.h"
@@ -29,6 +30,7 @@ struct box {
     struct box *next; /* among the ready ones */
     struct sandbox sandbox;
     unsigned generation;
+    char *workspace; /* NULL: SANDBOX_WORKSPACE */
 };
 
 struct boxes {
@@ -36,6 +38,7 @@ struct boxes {
     struct isolation_level level;
     struct builder builder;
     bool running;
+    bool plain;          /* sandboxes have no namespaces */
     unsigned generation; /* of the builder: sandboxes of an earlier one are gone */
     uv_poll_t *poll;     /* on the builder's socket; NULL while none runs */
     bool has_plan;
@@ -125,6 +128,8 @@ static void on_answer(uv_poll_t *poll, int status, int events)
     }
     box = xnew(struct box);
     *box = (struct box){.all = all, .sandbox = made, .generation = all->generation};
+    if (made.home[0])
+        box->workspace = xasprintf("%s/" HOME_WORKSPACE, made.home);
     *all->last = box;
     all->last = &box->next;
     all->n_ready++;
@@ -136,7 +141,7 @@ static int start_builder(struct boxes *all, struct err *e)
 {
     if (all->running)
         return 0;
-    if (builder_start(&all->builder, e) < 0)
+    if ((all->plain ? builder_start_plain(&all->builder, e) : builder_start(&all->builder, e)) < 0)
         return -e->code;
     all->running = true;
     all->generation++;
@@ -217,6 +222,11 @@ const struct sandbox *box_sandbox(const struct box *box)
     return &box->sandbox;
 }
 
+const char *box_workspace(const struct box *box)
+{
+    return box && box->workspace ? box->workspace : SANDBOX_WORKSPACE;
+}
+
 /* A first process that ends waits for all others, and can be signalled meanwhile. proc(5): field 9 of stat. */
 static bool is_exiting(pid_t pid)
 {
@@ -254,9 +264,11 @@ void box_end(struct box *box)
 {
     if (!box)
         return;
-    if (box->generation != box->all->generation || !box->all->running) /* its number may be another's by now */
+    /* Its number may be another's by now. A guard has noticed, and must not be stopped in its work. */
+    if ((box->generation != box->all->generation || !box->all->running) && box->sandbox.namespaces)
         (void)syscall(SYS_pidfd_send_signal, box->sandbox.pidfd, SIGKILL, NULL, 0);
     sandbox_end(&box->all->builder, &box->sandbox);
+    free(box->workspace);
     free(box);
 }
 
@@ -267,7 +279,8 @@ static int try_tier(struct boxes *all, enum sandbox_tier tier, struct err *e)
     struct sandbox trial = SANDBOX_INIT;
     autoplan struct plan plan = PLAN_INIT;
 
-    if (boxes_make_plan(all->config.isolation, tier, NULL, &plan, e) < 0 ||
+    all->plain = tier == TIER_LANDLOCK;
+    if (start_builder(all, e) < 0 || boxes_make_plan(all->config.isolation, tier, NULL, &plan, e) < 0 ||
         builder_make(&all->builder, &plan, &trial, e) < 0)
         return -e->code;
     sandbox_end(&all->builder, &trial);
@@ -287,28 +300,53 @@ static int check_required(const struct boxes *all, const struct err *why_less, s
                    tier_name(required), tier_name(all->level.tier), why_less->text);
 }
 
+/* Without namespaces: what is missing in full isolation is in why already. */
+static int try_plain(struct boxes *all, struct err *e)
+{
+    if (all->running)
+        builder_stop(&all->builder);
+    all->running = false;
+    if (landlock_abi() < LANDLOCK_WALL_ABI)
+        return err_set(e, ENOSYS, "Landlock is missing too (version %d or later)", LANDLOCK_WALL_ABI);
+    return try_tier(all, TIER_LANDLOCK, e);
+}
+
+/* The best there is. why_less: why it is not the full one. */
+static int try_tiers(struct boxes *all, struct err *why_less, struct err *e)
+{
+    struct err why = ERR_INIT, plain = ERR_INIT;
+
+    if (try_tier(all, TIER_FULL, why_less) == 0 || (all->running && try_tier(all, TIER_NO_PROC, &why) == 0))
+        return 0;
+    if (!why.code)
+        why = *why_less;
+    if (try_plain(all, &plain) == 0) {
+        *why_less = why;
+        return 0;
+    }
+    return err_set(e, why.code,
+                   "no sandbox can be made here: %.200s; nor one without namespaces: %.180s. `cellblock doctor` tells "
+                   "what to do; --local runs code without isolation, with your rights",
+                   why.text, plain.text);
+}
+
 static int start(struct boxes *all, struct err *e)
 {
     struct err why = ERR_INIT;
-    int r = start_builder(all, &why);
+    int r;
 
-    if (r == 0 && try_tier(all, TIER_FULL, &why) < 0)
-        r = try_tier(all, TIER_NO_PROC, e);
-    else if (r < 0)
-        *e = why;
-    if (r < 0) {
-        autofree char *text = xstrdup(e->text);
-
-        return err_set(
-            e, e->code,
-            "no sandbox can be made here: %s. `cellblock doctor` tells what to do; --local runs code without "
-            "isolation, with your rights",
-            text);
-    }
-    all->level.landlock = landlock_abi() >= 2;
+    if (try_tiers(all, &why, e) < 0)
+        return -e->code;
+    all->level.landlock = all->plain || landlock_abi() >= 2;
     all->level.memory = all->builder.cgroups.version && all->builder.cgroups.memory[0];
-    if (check_required(all, &why, e) < 0 ||
-        boxes_make_entering(all->config.isolation, &all->level, &all->entering, e) < 0)
+    if (check_required(all, &why, e) < 0)
+        return -e->code;
+    if (all->plain && all->config.isolation->required == TIER_NONE)
+        log_warn(
+            "only the lowest level of isolation can be had here, without namespaces (%s). `cellblock doctor` tells "
+            "what to do; --require-isolation landlock keeps it without this warning",
+            why.text);
+    if (boxes_make_entering(all->config.isolation, &all->level, NULL, &all->entering, e) < 0)
         return -e->code;
     r = start_polling(all);
     return r < 0 ? err_set(e, -r, "poll: %s", uv_strerror(r)) : 0;
@@ -345,6 +383,14 @@ int boxes_set_interpreter(struct boxes *all, const struct interpreter *python, s
     r = boxes_make_plan(all->config.isolation, all->level.tier, python, &plan, e);
     if (r < 0)
         return r;
+    if (all->plain) { /* what can be read is not the plan's alone */
+        buf_clear(&all->entering);
+        r = boxes_make_entering(all->config.isolation, &all->level, &plan, &all->entering, e);
+    }
+    if (r < 0) {
+        plan_fini(&plan);
+        return r;
+    }
     all->plan = plan;
     all->has_plan = true;
     ask(all);

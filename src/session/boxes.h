@@ -67,6 +67,8 @@ void boxes_check(struct boxes *all);
 const char *boxes_error(const struct boxes *all);
 
 const struct sandbox *box_sandbox(const struct box *box);
+/* Its directory as code in it names it. NULL: the one that most have. */
+const char *box_workspace(const struct box *box);
 bool box_alive(const struct box *box); /* false: everything in it is gone, its files too */
 
 /* How many processes the kernel has ended in it because its memory was out; 0 where nothing counts them. */

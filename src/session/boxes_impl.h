@@ -9,9 +9,9 @@
 int boxes_make_plan(const struct isolation *isolation, enum sandbox_tier tier, const struct interpreter *python,
                     struct plan *ret, struct err *e);
 
-/* The text of ZY_ISOLATE. */
-int boxes_make_entering(const struct isolation *isolation, const struct isolation_level *level, struct buf *ret,
-                        struct err *e);
+/* The text of ZY_ISOLATE. plan: of sandboxes without namespaces, NULL for others. */
+int boxes_make_entering(const struct isolation *isolation, const struct isolation_level *level, const struct plan *plan,
+                        struct buf *ret, struct err *e);
 
 /* Freed with boxes_free_environment. */
 char **boxes_make_environment(const struct isolation *isolation);

@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "kernel/wire.h"
 #include "sandbox/filter.h"
+#include "sandbox/syscalls.h"
 #include "session/boxes_impl.h"
 #include "session/zygote.h"
 
@@ -141,8 +142,9 @@ int boxes_make_plan(const struct isolation *isolation, enum sandbox_tier tier, c
         .tier = tier,
     };
 
-    for (size_t i = 0; i < shown.n; i++)
-        mounts[config.n_mounts++] = shown.all[i];
+    for (size_t i = 0; i < shown.n; i++) /* without namespaces a link leads to where it always did */
+        if (tier != TIER_LANDLOCK || strcmp(shown.all[i].source, shown.all[i].target) == 0)
+            mounts[config.n_mounts++] = shown.all[i];
     for (size_t i = 0; i < isolation->n_mounts; i++)
         mounts[config.n_mounts++] = isolation->mounts[i];
     if (r == 0)
@@ -158,8 +160,29 @@ int boxes_make_plan(const struct isolation *isolation, enum sandbox_tier tier, c
 
 /* ---- limits ---- */
 
-int boxes_make_entering(const struct isolation *isolation, const struct isolation_level *level, struct buf *ret,
-                        struct err *e)
+/* The system call filter of the level. */
+static int compile_filter(const struct isolation *isolation, const struct isolation_level *level, struct buf *ret,
+                          struct err *e)
+{
+    if (level->tier != TIER_LANDLOCK)
+        return filter_compile(ret, e);
+    return filter_compile_for(SYSCALLS_SHARED | (isolation->network == NETWORK_NONE ? SYSCALLS_OFFLINE : 0), ret, e);
+}
+
+/* What sandboxes without namespaces may read. */
+static int list_readable(const struct plan *plan, struct buf *ret)
+{
+    const char *paths[PLAN_TARGETS_MAX];
+    size_t n = plan ? plan_targets(plan, STEP_READABLE, paths, PLAN_TARGETS_MAX) : 0;
+    int r = 0;
+
+    for (size_t i = 0; i < n && r == 0; i++)
+        r = buf_append(ret, paths[i], strlen(paths[i]) + 1);
+    return r;
+}
+
+int boxes_make_entering(const struct isolation *isolation, const struct isolation_level *level, const struct plan *plan,
+                        struct buf *ret, struct err *e)
 {
     const struct isolation_limits *l = &isolation->limits;
     uint64_t memory = or_default(l->memory_bytes, LIMIT_BOX_MEMORY);
@@ -180,20 +203,24 @@ int boxes_make_entering(const struct isolation *isolation, const struct isolatio
         {RLIMIT_RTPRIO, 0, 0},
         {RLIMIT_SIGPENDING, 0, 1024},
     };
-    autobuf struct buf filter = BUF_INIT, writable = BUF_INIT;
+    autobuf struct buf filter = BUF_INIT, writable = BUF_INIT, readable = BUF_INIT;
     struct zy_isolation head = {.landlock = level->landlock, .n_limits = sizeof limits / sizeof *limits};
-    int r = filter_compile(&filter, e);
+    int r = compile_filter(isolation, level, &filter, e);
 
     for (size_t i = 0; i < isolation->n_mounts && r == 0; i++)
         if (isolation->mounts[i].writable)
             r = buf_append(&writable, isolation->mounts[i].target, strlen(isolation->mounts[i].target) + 1);
+    if (r == 0)
+        r = list_readable(plan, &readable);
     if (r < 0)
         return r;
+    head.readable_size = (uint32_t)readable.len;
     head.writable_size = (uint32_t)writable.len;
     head.filter_size = (uint32_t)filter.len;
     (void)buf_append(ret, &head, sizeof head);
     (void)buf_append(ret, limits, sizeof limits);
     (void)buf_append(ret, buf_begin(&writable), writable.len);
+    (void)buf_append(ret, buf_begin(&readable), readable.len);
     (void)buf_append(ret, buf_begin(&filter), filter.len);
     return ret->len <= ZY_TEXT_MAX ? 0 : err_set(e, E2BIG, "the paths of --mount are too long");
 }

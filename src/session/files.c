@@ -63,7 +63,7 @@ static int make_scratch_outside(const struct session *s, const char *path)
 const char *session_scratch(struct session *s)
 {
     if (!s->scratch)
-        s->scratch = s->all->isolated ? xstrdup(SANDBOX_WORKSPACE "/" SCRATCH_NAME)
+        s->scratch = s->all->isolated ? xasprintf("%s/" SCRATCH_NAME, box_workspace(s->box))
                                       : xasprintf("%s/%s", s->all->keeper.rundir, s->id);
     return s->scratch;
 }

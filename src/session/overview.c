@@ -8,7 +8,7 @@
 
 #include "base/clock.h"
 #include "base/err.h"
-#include "sandbox/plan.h"
+#include "session/boxes.h"
 #include "session/impl.h"
 
 const char *sessions_runtime_dir(const struct sessions *all)
@@ -20,7 +20,7 @@ void session_describe(const struct session *s, struct session_info *ret)
 {
     *ret = (struct session_info){
         .id = s->id,
-        .workdir = s->all->isolated ? SANDBOX_WORKSPACE : s->all->workdir,
+        .workdir = s->all->isolated ? box_workspace(s->box) : s->all->workdir,
         .isolated = !!s->all->isolated,
         .busy = s->first != NULL,
         .idle_ms = s->first ? 0 : clock_ms() - s->last_used_ms,

@@ -212,6 +212,9 @@ static void take_hello(struct zygote *z, char *text)
         return;
     for (size_t i = 0; i < 5; i++)
         *fields[i] = xstrdup(text ? strsep(&text, "\n") : "");
+    /* What it may read is part of what it has to be told. That it fails is told by who makes the first sandbox. */
+    if (z->config.boxes)
+        (void)boxes_set_interpreter(z->config.boxes, &z->interpreter, NULL);
     if (z->config.boxes && tell_isolation(z) < 0)
         return; /* it has ended: on_process_exit tells */
     z->ready = true;
@@ -296,11 +299,11 @@ int zygote_fork(struct zygote *z, struct box *box, bool alone, struct kernel **r
 {
     struct {
         struct zy_msg m;
-        char nonce[WIRE_NONCE_SIZE];
+        char text[WIRE_NONCE_SIZE + SANDBOX_HOME_MAX];
     } packet = {0};
     uint32_t serial = ++next_serial;
     int fds[ZY_FORK_FDS_MAX] = {-1, -1}, r;
-    size_t n_fds = 2;
+    size_t n_fds = 2, home_size = 0;
     struct kernel *k;
 
     r = kernel_new(z->config.loop, z, serial, processes_mark(z->config.server, serial), &k, fds, e);
@@ -311,7 +314,10 @@ int zygote_fork(struct zygote *z, struct box *box, bool alone, struct kernel **r
     z->kernels = k;
     if (box) {
         packet.m.value = (uint64_t)box_sandbox(box)->namespaces;
+        packet.m.pid = (int32_t)box_sandbox(box)->uid;
         packet.m.status = alone ? ZY_FORK_ALONE : 0;
+        home_size = strlen(box_sandbox(box)->home);
+        memcpy(packet.text + WIRE_NONCE_SIZE, box_sandbox(box)->home, home_size);
         fds[n_fds++] = box_sandbox(box)->pidfd;
         for (size_t i = 0; i < box_sandbox(box)->n_cgroup; i++)
             fds[n_fds++] = box_sandbox(box)->cgroup[i];
@@ -319,9 +325,9 @@ int zygote_fork(struct zygote *z, struct box *box, bool alone, struct kernel **r
     packet.m.op = ZY_FORK;
     packet.m.kernel = serial;
     packet.m.mark = k->mark;
-    packet.m.text_size = WIRE_NONCE_SIZE;
-    memcpy(packet.nonce, k->nonce, WIRE_NONCE_SIZE);
-    r = fd_send(z->control, &packet, sizeof packet, fds, n_fds);
+    packet.m.text_size = (uint32_t)(WIRE_NONCE_SIZE + home_size);
+    memcpy(packet.text, k->nonce, WIRE_NONCE_SIZE);
+    r = fd_send(z->control, &packet, sizeof packet.m + packet.m.text_size, fds, n_fds);
     fd_close(&fds[0]);
     fd_close(&fds[1]);
     if (r < 0) {

@@ -28,9 +28,9 @@ struct zygote_events {
 struct zygote_config {
     uv_loop_t *loop;
     const char *python, *workdir;
-    const char *preload;       /* NULL: a bare one */
-    const struct boxes *boxes; /* its kernels are isolated; NULL: local ones */
-    uint64_t server;           /* for the marks of its kernels */
+    const char *preload; /* NULL: a bare one */
+    struct boxes *boxes; /* its kernels are isolated; NULL: local ones */
+    uint64_t server;     /* for the marks of its kernels */
     const struct zygote_events *events;
     void *data;
 };

@@ -1,9 +1,11 @@
 /*
- * inside [--no-proc] [--network] [--late SOURCE] [--prefix DIR] [--mount SOURCE:TARGET[:rw]] PROGRAM [ARGUMENT...]
+ * inside [--no-proc] [--no-namespaces] [--network] [--size MIB] [--late SOURCE] [--prefix DIR]
+ *        [--mount SOURCE:TARGET[:rw]] PROGRAM [ARGUMENT...]
  *     run a program in a sandbox made with the library; its exit status, or 128 + the signal that ended it
  * inside --time N
  *     make N sandboxes and tell how long it took
  *
+ * --size is of the workspace and of /tmp, each, with 100 files.
  * --late mounts a directory into the running sandbox, where packages will be.
  */
 #include <stdio.h>
@@ -20,6 +22,7 @@
 #include "sandbox/landlock.h"
 #include "sandbox/plan.h"
 #include "sandbox/run.h"
+#include "sandbox/syscalls.h"
 
 #define EXIT_BROKEN 125
 #define MANY 16
@@ -54,16 +57,26 @@ static int parse_mount(struct wanted *w, char *text)
     return 0;
 }
 
+static void limit_files(struct sandbox_config *c, uint64_t mib)
+{
+    c->tmp_bytes = c->shm_bytes = c->workspace_bytes = mib << 20;
+    c->inodes = 100;
+}
+
 static int parse(char **argv, struct wanted *w)
 {
     w->config = (struct sandbox_config){.tier = TIER_FULL, .mounts = w->mounts, .prefixes = w->prefixes};
     for (argv++; *argv && strncmp(*argv, "--", 2) == 0; argv++) {
         if (strcmp(*argv, "--no-proc") == 0)
             w->config.tier = TIER_NO_PROC;
+        else if (strcmp(*argv, "--no-namespaces") == 0)
+            w->config.tier = TIER_LANDLOCK;
         else if (strcmp(*argv, "--network") == 0)
             w->config.network = NETWORK_HOST;
         else if (strcmp(*argv, "--late") == 0 && argv[1])
             w->late = *++argv;
+        else if (strcmp(*argv, "--size") == 0 && argv[1])
+            limit_files(&w->config, strtoull(*++argv, NULL, 10));
         else if (strcmp(*argv, "--time") == 0 && argv[1])
             w->time = atoi(*++argv);
         else if (strcmp(*argv, "--prefix") == 0 && argv[1] && w->config.n_prefixes < MANY)
@@ -116,14 +129,18 @@ static int run(struct builder *b, const struct plan *plan, const struct wanted *
         .enter = {.limits = enter_limits, .n_limits = enter_n_limits, .landlock = landlock_abi() >= 2},
         .argv = w->argv,
     };
-    const char *writable[MANY];
+    const char *writable[MANY], *readable[PLAN_TARGETS_MAX];
+    bool plain = w->config.tier == TIER_LANDLOCK;
+    unsigned filter_for = plain ? SYSCALLS_SHARED | (w->config.network == NETWORK_NONE ? SYSCALLS_OFFLINE : 0) : 0;
     int status = 0;
 
+    config.enter.n_readable = plan_targets(plan, STEP_READABLE, readable, PLAN_TARGETS_MAX);
+    config.enter.readable = readable;
     for (size_t i = 0; i < w->config.n_mounts; i++)
         if (w->mounts[i].writable)
             writable[config.enter.n_writable++] = w->mounts[i].target;
     config.enter.writable = writable;
-    if (filter_compile(&filter, e) < 0 || builder_make(b, plan, &s, e) < 0)
+    if (filter_compile_for(filter_for, &filter, e) < 0 || builder_make(b, plan, &s, e) < 0)
         return fail(e);
     if (w->late && builder_mount(b, &s, w->late, SANDBOX_PACKAGES, e) < 0)
         return fail(e);
@@ -148,7 +165,10 @@ int main(int argc, char **argv)
         (void)fprintf(stderr, "inside: wrong usage; the head of inside.c tells the right one\n");
         return EXIT_BROKEN;
     }
-    if (plan_make(&wanted.config, &plan, &e) < 0 || builder_start(&b, &e) < 0)
+    status = plan_make(&wanted.config, &plan, &e);
+    if (status == 0)
+        status = wanted.config.tier == TIER_LANDLOCK ? builder_start_plain(&b, &e) : builder_start(&b, &e);
+    if (status < 0)
         return fail(&e);
     status = wanted.time > 0 ? measure(&b, &plan, wanted.time) : run(&b, &plan, &wanted, &e);
     builder_stop(&b);

@@ -47,7 +47,7 @@ struct kernel_start {
     pid_t zygote;           /* whose death is ours */
     uint64_t mark;          /* 0: none */
     uint32_t *random_state; /* numpy's global Mersenne Twister, or NULL */
-    const struct enter_config *isolation; /* how to enter the sandbox; NULL: a local kernel */
+    struct enter_config *isolation;       /* how to enter the sandbox; NULL: a local kernel */
     const struct packet *packet;       /* what asked for it */
 };
 
@@ -57,10 +57,13 @@ void kernel_enter(const struct kernel_start *start, const char *nonce);
 /* ---- isolate.c ---- */
 
 /* Take what ZY_ISOLATE tells, to be carried out in each kernel; enter the builder's user namespace. 0, or -1: see e. */
-int isolate_prepare(const struct packet *p, const struct enter_config **ret, struct err *e);
+int isolate_prepare(const struct packet *p, struct enter_config **ret, struct err *e);
 
-/* In the child: into the sandbox, with the descriptors that it has; then, as the last step, sealed. 0, or -1: see e. */
-int isolate_enter(const struct enter_config *isolation, const struct packet *p, struct err *e);
+/*
+ * In the child: into the sandbox that the packet names, whose memory must stay; then, as the last step, sealed. 0, or
+ * -1: see e.
+ */
+int isolate_enter(struct enter_config *isolation, const struct packet *p, struct err *e);
 int isolate_seal(const struct enter_config *isolation, struct err *e);
 
 /* ---- channel.c ---- */

@@ -10,11 +10,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #define LIMITS_MAX 32
-#define WRITABLE_MAX 64
+#define PATHS_MAX 256
 
 /* What the zygote has itself of what RLIMIT_DATA counts: memory that it shares with all its kernels. */
 static uint64_t own_data(void)
@@ -47,10 +48,10 @@ static const struct enter_limit *take_limits(const char *data, size_t n)
 /* Pointers to paths, each ended by NUL, in data; *ret_n of them. */
 static const char *const *take_paths(const char *data, size_t size, size_t *ret_n)
 {
-    const char **paths = calloc(WRITABLE_MAX, sizeof *paths);
+    const char **paths = calloc(PATHS_MAX, sizeof *paths);
 
     *ret_n = 0;
-    for (size_t at = 0; paths && at < size && *ret_n < WRITABLE_MAX; at += strlen(data + at) + 1)
+    for (size_t at = 0; paths && at < size && *ret_n < PATHS_MAX; at += strlen(data + at) + 1)
         paths[(*ret_n)++] = data + at;
     return paths;
 }
@@ -59,13 +60,14 @@ static int take(const struct packet *p, struct enter_config *isolation, struct e
 {
     struct zy_isolation head = {0};
     size_t limits_size;
-    char *data;
+    char *data, *at;
 
     if (p->msg.text_size >= sizeof head)
         memcpy(&head, p->text, sizeof head);
     limits_size = head.n_limits * sizeof(struct zy_limit);
-    if (head.n_limits > LIMITS_MAX || head.writable_size > ZY_TEXT_MAX || head.filter_size > ZY_TEXT_MAX ||
-        head.filter_size == 0 || sizeof head + limits_size + head.writable_size + head.filter_size != p->msg.text_size)
+    if (head.n_limits > LIMITS_MAX || head.writable_size > ZY_TEXT_MAX || head.readable_size > ZY_TEXT_MAX ||
+        head.filter_size > ZY_TEXT_MAX || head.filter_size == 0 ||
+        sizeof head + limits_size + head.writable_size + head.readable_size + head.filter_size != p->msg.text_size)
         return err_set(e, EBADMSG, "a broken message about sandboxes");
     data = malloc(p->msg.text_size + 1);
     if (!data)
@@ -73,15 +75,19 @@ static int take(const struct packet *p, struct enter_config *isolation, struct e
     memcpy(data, p->text, p->msg.text_size);
     data[p->msg.text_size] = '\0';
     isolation->landlock = head.landlock;
-    isolation->limits = take_limits(data + sizeof head, head.n_limits);
+    at = data + sizeof head;
+    isolation->limits = take_limits(at, head.n_limits);
     isolation->n_limits = head.n_limits;
-    isolation->writable = take_paths(data + sizeof head + limits_size, head.writable_size, &isolation->n_writable);
-    isolation->filter = data + sizeof head + limits_size + head.writable_size;
+    at += limits_size;
+    isolation->writable = take_paths(at, head.writable_size, &isolation->n_writable);
+    at += head.writable_size;
+    isolation->readable = take_paths(at, head.readable_size, &isolation->n_readable);
+    isolation->filter = at + head.readable_size;
     isolation->filter_size = head.filter_size;
-    return isolation->limits && isolation->writable ? 0 : err_set(e, ENOMEM, "no memory");
+    return isolation->limits && isolation->writable && isolation->readable ? 0 : err_set(e, ENOMEM, "no memory");
 }
 
-int isolate_prepare(const struct packet *p, const struct enter_config **ret, struct err *e)
+int isolate_prepare(const struct packet *p, struct enter_config **ret, struct err *e)
 {
     static struct enter_config isolation; /* for the life of the process */
 
@@ -89,29 +95,33 @@ int isolate_prepare(const struct packet *p, const struct enter_config **ret, str
         return -1;
     if (enter_outer(p->n_fds ? p->fds[0] : -1, e) < 0)
         return -1;
+    /* Orphans of kernels come here, where no PID namespace has a first process that would reap them. */
+    if (isolation.n_readable)
+        (void)prctl(PR_SET_CHILD_SUBREAPER, 1);
     *ret = &isolation;
     return 0;
 }
 
-int isolate_enter(const struct enter_config *isolation, const struct packet *p, struct err *e)
+int isolate_enter(struct enter_config *isolation, const struct packet *p, struct err *e)
 {
-    struct enter_config enter = *isolation;
-
-    enter.pidfd = p->fds[2];
-    enter.namespaces = (int)p->msg.value;
+    isolation->pidfd = p->fds[2];
+    isolation->namespaces = (int)p->msg.value;
+    isolation->uid = (unsigned)p->msg.pid;
+    isolation->home = p->text + WIRE_NONCE_SIZE;
     for (int i = 3; i < p->n_fds; i++) /* cgroups(7): 0 stands for the writer */
         if (write(p->fds[i], "0", 1) < 0)
             return err_errno(e, "enter the control group");
     /* Its own view of groups, instead of the sandbox's: what it is in is the root, and has no name. */
-    if (p->n_fds > 3) {
+    if (p->n_fds > 3 && isolation->namespaces) {
         if (unshare(CLONE_NEWCGROUP) < 0)
             return err_errno(e, "a cgroup namespace");
-        enter.namespaces &= ~CLONE_NEWCGROUP;
+        isolation->namespaces &= ~CLONE_NEWCGROUP;
     }
-    if (enter_join(&enter, e) < 0)
+    if (enter_join(isolation, e) < 0)
         return -1;
-    /* All that this process may end: the others of the sandbox. It is in there if its parent cannot be seen. */
-    if (p->msg.status & ZY_FORK_ALONE && getppid() == 0)
+    /* All that this process may end: the others of the sandbox. It is in there if its parent cannot be seen, or by its
+     * user. */
+    if (p->msg.status & ZY_FORK_ALONE && (isolation->namespaces ? getppid() == 0 : getuid() == isolation->uid))
         (void)kill(-1, SIGKILL);
     return 0;
 }

@@ -26,7 +26,7 @@ struct child {
 static struct {
     int control;
     uint32_t *random_state;
-    const struct enter_config *isolation; /* NULL: kernels are local */
+    struct enter_config *isolation; /* NULL: kernels are local */
     struct child *children;
     size_t n, cap;
     struct packet packet; /* the one being handled: 16 KB */
@@ -42,8 +42,9 @@ static _Noreturn void end(void)
 {
     for (size_t i = 0; i < zygote.n; i++)
         (void)kill(zygote.children[i].pid, SIGKILL);
-    while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
-        ;
+    for (size_t i = 0; i < zygote.n; i++)
+        while (waitpid(zygote.children[i].pid, NULL, 0) < 0 && errno == EINTR)
+            ;
     _exit(0);
 }
 
@@ -137,7 +138,8 @@ static int valid_fork(const struct packet *p)
 {
     int fds_right = zygote.isolation ? p->n_fds >= 3 : p->n_fds == 2;
 
-    return p->msg.op == ZY_FORK && p->msg.kernel != 0 && fds_right && p->msg.text_size == WIRE_NONCE_SIZE &&
+    return p->msg.op == ZY_FORK && p->msg.kernel != 0 && fds_right && p->msg.text_size >= WIRE_NONCE_SIZE &&
+           (p->msg.text_size == WIRE_NONCE_SIZE || p->text[WIRE_NONCE_SIZE] == '/') &&
            strspn(p->text, "0123456789abcdef") == WIRE_NONCE_SIZE;
 }
 
@@ -165,7 +167,7 @@ static int fork_kernel(struct packet *p)
     pid_t parent = getpid(), pid;
     char text[128];
 
-    if (zygote.isolation && enter_target(p->fds[2], &e) < 0) {
+    if (zygote.isolation && enter_target(p->fds[2], (int)p->msg.value, &e) < 0) {
         tell(ZY_FAILED, p->msg.kernel, e.code, e.text);
         packet_close_fds(p);
         return 0;
@@ -283,7 +285,7 @@ PyObject *zygote_settle(PyObject *self, PyObject *none)
     return PyLong_FromLong(count_threads());
 }
 
-/* zygote(control, hello, address of numpy's random state or 0): a dictionary, in each kernel. */
+/* zygote(control, hello, address of numpy's random state or 0): a dictionary, in each kernel. home: "", or a path. */
 PyObject *zygote_run(PyObject *self, PyObject *args)
 {
     unsigned long long address;
@@ -302,6 +304,7 @@ PyObject *zygote_run(PyObject *self, PyObject *args)
     (void)setvbuf(stdout, NULL, _IOLBF, BUFSIZ); /* what C code prints comes in order with what Python prints */
     tell(ZY_HELLO, 0, 0, hello);
     loop();
-    return Py_BuildValue("{s:s,s:I,s:O}", "nonce", zygote.packet.text, "kernel", zygote.packet.msg.kernel, "isolated",
-                         zygote.isolation ? Py_True : Py_False);
+    return Py_BuildValue("{s:s#,s:I,s:O,s:s}", "nonce", zygote.packet.text, (Py_ssize_t)WIRE_NONCE_SIZE, "kernel",
+                         zygote.packet.msg.kernel, "isolated", zygote.isolation ? Py_True : Py_False, "home",
+                         zygote.packet.text + WIRE_NONCE_SIZE);
 }

@@ -136,6 +136,65 @@ static void test_refused(void **state)
     }
 }
 
+/* Without namespaces: nothing is mounted; what can be read is a list, which is checked as the user that will read. */
+static void test_wall(void **state)
+{
+    const struct sandbox_mount mounts[] = {{"/srv/in", "/srv/in", false}, {"/srv/out", "/srv/out", true}};
+    struct sandbox_config config = {.tier = TIER_LANDLOCK,
+                                    .prefixes = prefixes,
+                                    .n_prefixes = 3,
+                                    .mounts = mounts,
+                                    .n_mounts = 2,
+                                    .workspace_bytes = 1000,
+                                    .tmp_bytes = 24,
+                                    .inodes = 7};
+    autoplan struct plan plan = PLAN_INIT;
+    const char *readable[PLAN_TARGETS_MAX];
+    size_t n;
+
+    (void)state;
+    make(&config, &plan);
+    assert_int_equal(plan.namespaces, 0);
+    assert_int_equal(place(&plan, STEP_HOME, NULL), 0);
+    assert_int_equal(place(&plan, STEP_IDENTITY, NULL), 1);
+    assert_int_equal(place(&plan, STEP_SEAL, NULL), (int)plan.n - 1);
+    assert_int_equal(plan.steps[0].size, 1024);
+    assert_int_equal(plan.steps[0].inodes, 14);
+    for (size_t i = 0; i < plan.n; i++)
+        assert_true(plan.steps[i].kind >= STEP_HOME || plan.steps[i].kind == STEP_SEAL);
+    assert_true(place(&plan, STEP_READABLE, "/opt/conda") > 1 && place(&plan, STEP_READABLE, "/srv/in") > 1);
+    assert_true(place(&plan, STEP_CHANGEABLE, "/srv/out") > 1);
+    n = plan_targets(&plan, STEP_READABLE, readable, PLAN_TARGETS_MAX);
+    assert_in_range(n, 20, PLAN_TARGETS_MAX - 1);
+    for (size_t i = 0; i < n; i++) { /* these would show everything */
+        static const char *const never[] = {"/", "/etc", "/proc", "/proc/self", "/dev", "/dev/shm", "/tmp", "/sys",
+                                            "/etc/passwd", "/etc/resolv.conf", "/srv/out"};
+
+        for (size_t j = 0; j < sizeof never / sizeof *never; j++)
+            assert_string_not_equal(readable[i], never[j]);
+    }
+    assert_int_equal(plan_targets(&plan, STEP_READABLE, readable, 3), 3);
+}
+
+static void test_wall_refused(void **state)
+{
+    static const struct sandbox_mount bad[] = {
+        {"/srv", "/data", false}, {"/", "/", false},         {"/proc", "/proc", false}, {"/etc", "/etc", false},
+        {"/tmp", "/tmp", true},   {"srv", "srv", false},     {"/run/x", "/run/x", true}, {"/srv/..", "/srv/..", false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        struct sandbox_config config = {.tier = TIER_LANDLOCK, .mounts = &bad[i], .n_mounts = 1};
+        struct plan plan = PLAN_INIT;
+        struct err e = ERR_INIT;
+
+        assert_int_equal(plan_make(&config, &plan, &e), -EINVAL);
+        assert_true(strlen(e.text) > 20);
+        assert_null(plan.steps);
+    }
+}
+
 static void test_same_place(void **state)
 {
     const struct sandbox_mount same[] = {{"/a", "/data", false}, {"/a", "/data", false}};
@@ -152,14 +211,13 @@ static void test_same_place(void **state)
     assert_non_null(strstr(e.text, "/data"));
 }
 
-static void test_packed(void **state)
+static void check_packed(enum sandbox_tier tier)
 {
-    struct sandbox_config config = {.tier = TIER_FULL, .prefixes = prefixes, .n_prefixes = 3};
+    struct sandbox_config config = {.tier = tier, .prefixes = prefixes, .n_prefixes = 3};
     autoplan struct plan plan = PLAN_INIT;
     autoplan struct plan back = PLAN_INIT;
     autobuf struct buf bytes = BUF_INIT;
 
-    (void)state;
     make(&config, &plan);
     assert_int_equal(plan_pack(&plan, &bytes), 0);
     assert_int_equal(plan_unpack(buf_begin(&bytes), bytes.len, &back), 0);
@@ -185,12 +243,19 @@ static void test_packed(void **state)
     }
 }
 
+static void test_packed(void **state)
+{
+    (void)state;
+    check_packed(TIER_FULL);
+    check_packed(TIER_LANDLOCK);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_order),   cmocka_unit_test(test_content),    cmocka_unit_test(test_variants),
         cmocka_unit_test(test_shared),  cmocka_unit_test(test_refused),    cmocka_unit_test(test_same_place),
-        cmocka_unit_test(test_packed),
+        cmocka_unit_test(test_packed),  cmocka_unit_test(test_wall),       cmocka_unit_test(test_wall_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -236,11 +236,40 @@ static void test_commands(void **state)
     assert_int_equal(ask_name("mknodat", 0, 0, 0060644), ERRNO(EPERM));
 }
 
+/* Where there are no namespaces. */
+static void test_variants(void **state)
+{
+    struct err e = ERR_INIT;
+    static const char *const watching[] = {"inotify_init", "inotify_init1", "inotify_add_watch"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof watching / sizeof *watching; i++)
+        assert_int_equal(ask_name(watching[i], 0, 0, 0), ALLOW);
+    buf_clear(&program);
+    assert_int_equal(filter_compile_for(SYSCALLS_SHARED, &program, &e), 0);
+    for (size_t i = 0; i < sizeof watching / sizeof *watching; i++)
+        assert_int_equal(ask_name(watching[i], 0, 0, 0), ERRNO(ENOSYS));
+    for (uint64_t type = 0; type < 16; type++) {
+        assert_int_not_equal(ask_name("socket", 1, type, 0), ALLOW);
+        assert_int_equal(ask_name("socketpair", 1, type | 02004000, 0) == ALLOW, type == 1 || type == 5);
+    }
+    assert_int_equal(ask_name("socket", 2, 1, 6), ALLOW);
+    buf_clear(&program);
+    assert_int_equal(filter_compile_for(SYSCALLS_SHARED | SYSCALLS_OFFLINE, &program, &e), 0);
+    for (uint64_t family = 0; family < 64; family++)
+        for (uint64_t protocol = 0; protocol < 300; protocol++)
+            assert_int_not_equal(ask_name("socket", family, 1, protocol), ALLOW);
+    assert_int_equal(ask_name("socket", 2, 1, 0), ERRNO(EACCES));
+    assert_int_equal(ask_name("read", 0, 0, 0), ALLOW);
+    assert_int_equal(ask_name("ptrace", 0, 0, 0), ERRNO(EPERM));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_names), cmocka_unit_test(test_the_rest), cmocka_unit_test(test_other_machines),
-        cmocka_unit_test(test_clone), cmocka_unit_test(test_sockets),  cmocka_unit_test(test_commands),
+        cmocka_unit_test(test_names),    cmocka_unit_test(test_the_rest), cmocka_unit_test(test_other_machines),
+        cmocka_unit_test(test_clone),    cmocka_unit_test(test_sockets),  cmocka_unit_test(test_commands),
+        cmocka_unit_test(test_variants), /* the last: it compiles others */
     };
 
     return cmocka_run_group_tests(tests, compile, forget);

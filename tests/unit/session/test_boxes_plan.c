@@ -168,7 +168,7 @@ static void test_limits(void **state)
     struct err e = ERR_INIT;
 
     (void)state;
-    assert_int_equal(boxes_make_entering(&isolation, &level, &text, &e), 0);
+    assert_int_equal(boxes_make_entering(&isolation, &level, NULL, &text, &e), 0);
     memcpy(&head, buf_begin(&text), sizeof head);
     assert_int_equal(head.landlock, 1);
     assert_int_equal(head.writable_size, sizeof "/data");
@@ -177,8 +177,31 @@ static void test_limits(void **state)
     assert_int_equal(limit_of(&text, RLIMIT_NOFILE), LIMIT_BOX_OPEN_FILES);
     assert_int_equal(limit_of(&text, RLIMIT_DATA), 64 * MIB);
     level.memory = true; /* a control group counts what is used: what is asked for may be more */
-    assert_int_equal(boxes_make_entering(&isolation, &level, &wider, &e), 0);
+    assert_int_equal(boxes_make_entering(&isolation, &level, NULL, &wider, &e), 0);
     assert_true(limit_of(&wider, RLIMIT_DATA) > 64 * MIB);
+}
+
+/* Without namespaces what can be read is told too, from the plan. */
+static void test_entering_plain(void **state)
+{
+    struct isolation isolation = {.network = NETWORK_NONE};
+    struct isolation_level level = {.tier = TIER_LANDLOCK, .landlock = true};
+    struct sandbox_config config = {.tier = TIER_LANDLOCK};
+    autoplan struct plan plan = PLAN_INIT;
+    autobuf struct buf text = BUF_INIT;
+    struct zy_isolation head;
+    const char *readable;
+    struct err e = ERR_INIT;
+
+    (void)state;
+    assert_int_equal(plan_make(&config, &plan, &e), 0);
+    assert_int_equal(boxes_make_entering(&isolation, &level, &plan, &text, &e), 0);
+    memcpy(&head, buf_begin(&text), sizeof head);
+    assert_int_equal(head.writable_size, 0);
+    assert_true(head.readable_size > 100);
+    readable = buf_begin(&text) + sizeof head + head.n_limits * sizeof(struct zy_limit);
+    assert_string_equal(readable, "/usr");
+    assert_int_equal(readable[head.readable_size - 1], '\0');
 }
 
 int main(void)
@@ -188,6 +211,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_home_is_not, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_nobody_writes_to_python, set_up, tear_down),
         cmocka_unit_test(test_environment_variables),
+        cmocka_unit_test(test_entering_plain),
         cmocka_unit_test(test_limits),
     };
 
