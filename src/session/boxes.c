@@ -23,7 +23,9 @@
 #include "session/boxes_impl.h"
 
 #define PROCESS_EXITING 0x4 /* PF_EXITING of include/linux/sched.h */
-#define MAKING_MAX 8        /* asked for and not answered yet */
+#define LOST "the process that makes sandboxes has ended"
+#define LOST_MAX 3
+#define MAKING_MAX 8 /* asked for and not answered yet */
 
 struct box {
     struct boxes *all;
@@ -47,8 +49,9 @@ struct boxes {
     char **environment;
     struct box *ready, **last; /* the oldest first */
     size_t n_ready, n_making;
-    size_t wanted; /* by those who wait now */
-    bool asking;   /* in boxes_want, whose caller looks at the error itself */
+    size_t wanted;   /* by those who wait now */
+    unsigned n_lost; /* builders, since the last sandbox was made */
+    bool asking;     /* in boxes_want, whose caller looks at the error itself */
     char *error;
 };
 
@@ -89,20 +92,25 @@ static void stop_builder(struct boxes *all)
     all->running = false;
 }
 
-/* Every sandbox went with it. The next taker starts another. */
+/* Every sandbox went with it. Another is started for who waits, unless it would go the same way again and again. */
 static void builder_lost(struct boxes *all, const char *text)
 {
     log_warn("%s", text);
     stop_builder(all);
-    fail(all, text);
+    all->generation++;
+    if (all->asking || ++all->n_lost > LOST_MAX)
+        fail(all, text);
+    else
+        all->config.changed(all->config.data);
 }
 
 void boxes_check(struct boxes *all)
 {
     char byte;
+    ssize_t n = all->running ? recv(all->builder.sock, &byte, 1, MSG_PEEK | MSG_DONTWAIT) : 1;
 
-    if (all->running && recv(all->builder.sock, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0)
-        builder_lost(all, "the process that makes sandboxes has ended");
+    if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
+        builder_lost(all, LOST);
 }
 
 static void on_answer(uv_poll_t *poll, int status, int events)
@@ -117,7 +125,7 @@ static void on_answer(uv_poll_t *poll, int status, int events)
     r = status < 0 ? err_set(&e, -status, "the process that makes sandboxes: %s", uv_strerror(status))
                    : builder_answer(&all->builder, &made, &e);
     if (r < 0 && (status < 0 || made.id == 0)) {
-        builder_lost(all, e.text);
+        builder_lost(all, status < 0 ? LOST : e.text);
         return;
     }
     if (all->n_making)
@@ -127,6 +135,7 @@ static void on_answer(uv_poll_t *poll, int status, int events)
         return;
     }
     box = xnew(struct box);
+    all->n_lost = 0;
     *box = (struct box){.all = all, .sandbox = made, .generation = all->generation};
     if (made.home[0])
         box->workspace = xasprintf("%s/" HOME_WORKSPACE, made.home);

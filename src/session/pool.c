@@ -256,7 +256,10 @@ static void serve(struct pool *pool)
     struct zygote *z;
 
     /* The builder was lost and started anew: zygotes can enter the sandboxes of the old one only. */
+    if (pool->boxes && pool->first)
+        boxes_check(pool->boxes);
     if (pool->boxes && pool->generation != boxes_generation(pool->boxes)) {
+        boxes_want(pool->boxes, pool->n_waiting + 1); /* the zygotes are told of a builder that is there */
         pool->generation = boxes_generation(pool->boxes);
         pool_renew(pool);
     }

@@ -1,7 +1,5 @@
 """Hostile programs for sessions of a server, besides those of programs.py: what only a server limits or must survive."""
 
-import re
-
 from programs import Program
 
 PROGRAMS = []
@@ -9,7 +7,7 @@ PROGRAMS = []
 
 def program(name, code, inside, outside="did", root=False):
     """As in programs.py."""
-    PROGRAMS.append(Program(name, code, inside, outside, root))
+    PROGRAMS.append(Program(name, code, inside, outside, root, wall=None, no_landlock=None))
 
 
 # Limits.

@@ -85,11 +85,14 @@ def shared(can_isolate):  # noqa: F811
     server.beside = server.run("n = 0", session="new").session
     server.times = 0
     yield server
-    left = Leftovers(server)
-    assert peak_kib(server.pid) < 200 * 1024 * MEMORY_FACTOR
-    assert server.close() == 0
-    left.check()
-    place.remove()
+    left, peak = Leftovers(server), peak_kib(server.pid)
+    try:
+        assert server.close() == 0
+        left.check()
+    finally:
+        server.kill()
+        place.remove()
+    assert peak < 200 * 1024 * MEMORY_FACTOR, f"{peak} KiB"
 
 
 def still_fine(server, session="new"):
