@@ -13,13 +13,15 @@ ninja = ninja $(NINJAFLAGS) -C
 
 # Packages
 
-.PHONY: deps deps-demo deps-test
+.PHONY: deps deps-demo deps-test deps-bench
 deps:
 	@tools/deps build
 deps-demo:
 	@tools/deps demo
 deps-test:
 	@tools/deps test
+deps-bench:
+	@tools/deps bench
 
 # One directory a kind of build. Meson reconfigures by itself when a build file changes.
 #   release  what is installed, and nothing that only tests need
@@ -65,7 +67,7 @@ demo: deps-demo build/cellblock
 test: build-tests
 	@tools/run-tests $(SUITES)
 
-bench: deps-test build/cellblock
+bench: deps-bench build/cellblock
 	@bench/run
 
 lint: deps-test build/checked/build.ninja

@@ -35,6 +35,8 @@
 #define LIMIT_OUTPUT_KEPT (10 * MIB)    /* output of one execution that is kept */
 #define LIMIT_TEXT_CHARS 20000          /* text of one result */
 #define LIMIT_FIGURES 32                /* images of one execution */
+#define LIMIT_DISPLAYS 10000            /* what one execution shows with display(); more is dropped, and told */
+#define LIMIT_DISPLAY_BYTES (64 * MIB)  /* of that, what is held until the end: images, most of it */
 #define LIMIT_IMAGE (700 * KIB)         /* encoded size of an image that is sent inline (base64 is 4/3 of it) */
 #define LIMIT_RESULT_IMAGES (720 * KIB) /* all inline images of one result together; the rest are linked */
 #define LIMIT_FILES_LISTED 20           /* new and changed files linked in one result */

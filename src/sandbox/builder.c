@@ -61,7 +61,7 @@ static int answer(const struct build_msg *msg, const char *text, const int *fds,
     char out[sizeof *msg + BUILD_ANSWER_MAX];
     struct build_msg head = *msg;
 
-    head.size = (uint32_t)strnlen(text, BUILD_ANSWER_MAX);
+    head.size = (uint32_t)(strlen(text) < BUILD_ANSWER_MAX ? strlen(text) : BUILD_ANSWER_MAX);
     memcpy(out, &head, sizeof head);
     memcpy(out + sizeof head, text, head.size);
     status = fd_send(builder.sock, out, sizeof head + head.size, fds, n_fds);

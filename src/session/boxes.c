@@ -48,6 +48,7 @@ struct boxes {
     struct box *ready, **last; /* the oldest first */
     size_t n_ready, n_making;
     size_t wanted; /* by those who wait now */
+    bool asking;   /* in boxes_want, whose caller looks at the error itself */
     char *error;
 };
 
@@ -59,7 +60,8 @@ static void fail(struct boxes *all, const char *text)
 {
     free(all->error);
     all->error = xstrdup(text);
-    all->config.changed(all->config.data);
+    if (!all->asking)
+        all->config.changed(all->config.data);
 }
 
 static void on_poll_closed(uv_handle_t *handle)
@@ -195,6 +197,8 @@ struct box *boxes_take(struct boxes *all)
         if (!all->ready)
             all->last = &all->ready;
         all->n_ready--;
+        if (all->wanted)
+            all->wanted--;
         box->next = NULL;
     }
     return box;
@@ -203,7 +207,9 @@ struct box *boxes_take(struct boxes *all)
 void boxes_want(struct boxes *all, size_t n)
 {
     all->wanted = n;
+    all->asking = true;
     ask(all);
+    all->asking = false;
 }
 
 const char *boxes_error(const struct boxes *all)

@@ -53,7 +53,8 @@ unsigned boxes_generation(const struct boxes *all);
 char *const *boxes_environment(const struct boxes *all);
 
 /*
- * One that is ready, or NULL: say with boxes_want how many are waited for, changed is called for each that is made.
+ * One that is ready, or NULL: say with boxes_want how many are waited for, then look at boxes_error; changed is called
+ * for each that is made, and when one cannot be made after all.
  * The caller owns it: box_end. boxes_free is for when none is in use any more.
  */
 struct box *boxes_take(struct boxes *all);

@@ -30,7 +30,8 @@ struct output {
     char held[WIRE_MARK_SIZE]; /* the beginning of what may be a mark */
     size_t n_held;
     int64_t total;
-    size_t lost; /* bytes of text that were given up */
+    size_t lost;                   /* bytes of text that were given up */
+    size_t display_bytes, dropped; /* of items that are held; displays that were given up */
     char last_line[200];
     void (*watch)(void *data, const char *text, size_t size);
     void *watch_data;
@@ -132,11 +133,14 @@ static bool at_line_start(const struct output *o)
 
 /* ---- display items ---- */
 
+/* NULL: there are too many. */
 static struct display *find_display(struct output *o, uint32_t index)
 {
     for (size_t i = o->n_displays; i-- > 0;)
         if (o->displays[i].index == index)
             return &o->displays[i];
+    if (o->n_displays == LIMIT_DISPLAYS)
+        return NULL;
     o->displays = xrealloc(o->displays, o->n_displays + 1, sizeof *o->displays);
     o->displays[o->n_displays] = (struct display){.index = index};
     return &o->displays[o->n_displays++];
@@ -144,8 +148,11 @@ static struct display *find_display(struct output *o, uint32_t index)
 
 static void drop_before(struct output *o, size_t at)
 {
-    for (size_t i = 0; i < at; i++)
+    for (size_t i = 0; i < at; i++) {
+        if (o->items[i].kind != EXEC_TEXT)
+            o->display_bytes -= o->items[i].size;
         item_free(&o->items[i]);
+    }
     if (o->n_items > at)
         memmove(o->items, o->items + at, (o->n_items - at) * sizeof *o->items);
     o->n_items -= at;
@@ -162,6 +169,7 @@ static void show(struct output *o, struct display *d)
         add_text(o, d->item.data, d->item.size);
         if (d->item.size && d->item.data[d->item.size - 1] != '\n')
             add_text(o, "\n", 1);
+        o->display_bytes -= d->item.size;
         item_free(&d->item);
     } else {
         end_text(o);
@@ -198,7 +206,7 @@ static void meet_mark(struct output *o, uint32_t index)
 {
     struct display *d = find_display(o, index);
 
-    if (d->have_mark || d->placed)
+    if (!d || d->have_mark || d->placed)
         return;
     d->have_mark = true;
     if (d->have_item && d->is_clear)
@@ -236,8 +244,13 @@ void output_display(struct output *o, uint32_t index, const char *mime, size_t m
     struct display *d = find_display(o, index);
     char kind[64];
 
-    if (d->have_item)
+    if (d && d->have_item)
         return;
+    if (!d || size > LIMIT_DISPLAY_BYTES - o->display_bytes) {
+        o->dropped++;
+        return;
+    }
+    o->display_bytes += size;
     (void)snprintf(kind, sizeof kind, "%.*s", (int)(mime_size < 63 ? mime_size : 63), mime);
     d->have_item = true;
     d->item.data = xmemdup(data, size);
@@ -257,7 +270,7 @@ void output_clear(struct output *o, uint32_t index)
 {
     struct display *d = find_display(o, index);
 
-    if (d->have_item)
+    if (!d || d->have_item)
         return;
     d->have_item = d->is_clear = true;
     if (d->have_mark)
@@ -363,6 +376,13 @@ void output_finish(struct output *o, int dir, const char *dir_path, unsigned num
     for (size_t i = 0; i < o->n_displays; i++) /* whose mark never came: stdout was closed or sent elsewhere */
         if (o->displays[i].have_item && !o->displays[i].placed && !o->displays[i].is_clear)
             show(o, &o->displays[i]);
+    if (o->dropped) {
+        char note[80];
+        int n = snprintf(note, sizeof note, "%s[... %zu things to show were too many or too large ...]\n",
+                         at_line_start(o) ? "" : "\n", o->dropped);
+
+        add_text(o, note, (size_t)n);
+    }
     end_text(o);
     if (o->tail.len) {
         struct exec_item item = {.kind = EXEC_TEXT};

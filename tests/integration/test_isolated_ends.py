@@ -54,8 +54,8 @@ class Machine:
     def check_gone(self):
         self.left.check()
         poll(lambda: not processes_with(self.word), "marked processes to be gone", SOON)
-        poll(lambda: not list(self.place.tmp.iterdir()), "TMPDIR to be empty", SOON)
-        poll(lambda: not control_groups(self.server), "control groups to be gone", SOON)
+        poll(lambda: not list(self.place.tmp.iterdir()), "TMPDIR to be empty", SOON + 6)
+        poll(lambda: not control_groups(self.server), "control groups to be gone", SOON + 6)
 
 
 ENDS = {
@@ -78,11 +78,12 @@ def test_nothing_is_left(start, place, word, end):  # noqa: F811
 
 
 def test_sigkill_while_sandboxes_are_made(start, place, word):  # noqa: F811
-    """At whatever moment: right after the start, and while many sessions come up."""
+    """At whatever moment, once there is somebody who can clean up: the keeper."""
     for pause in (0, 0.01, 0.03, 0.1):
         server = start()
         for _ in range(20):
             server.begin("1", session="new")
+        poll(lambda: [p for p in descendants(server.pid) if named(p) == "cellblock-keepe"], "the keeper")
         time.sleep(pause)
         machine = Machine(server, place, word)
         server.kill()
@@ -98,6 +99,16 @@ def zygotes(server):
     return [p for p in descendants(server.pid) if alive(p) and not named(p).startswith("cellblock")]
 
 
+def works_again(server, session, code="1+1", tries=4):
+    """The first good result. Some calls may come while what was killed is still dying; each says what was lost."""
+    for _ in range(tries):
+        result = server.run(code, session=session)
+        if not result.is_error:
+            return result
+        assert result.meta["status"] == "unavailable" or "lost" in result.text, result
+    raise AssertionError(result)
+
+
 def test_builder_is_killed(start, place):  # noqa: F811
     """Every sandbox goes with it. The sessions stay, are told, and get new ones."""
     server = start()
@@ -108,12 +119,9 @@ def test_builder_is_killed(start, place):  # noqa: F811
     poll(lambda: not alive(gone), "the builder to be gone")
     poll(lambda: not [p for p in left.pids if alive(p) and named(p) == "cellblock-init"], "the sandboxes to be gone", SOON)
     for session in sessions:
-        result = server.run("import os; os.path.exists('f')", session=session)
-        if "lost" not in result.text or result.is_error:  # it died under this call
-            assert result.is_error and "lost" in result.text, result
-            result = server.run("import os; os.path.exists('f')", session=session)
-        assert "False" in result.body and "files" in result.text, result
-        assert server.run("open('f', 'w').write('2')\n1+1", session=session).body == "2"
+        result = works_again(server, session, "import os; os.path.exists('f')")
+        assert "False" in result.body and "imports and files of earlier calls are lost" in result.text, result
+        assert "2" in works_again(server, session, "open('f', 'w').write('2')\n1+1").body
     assert server.run("1+1", session="new").body == "2"
 
 
@@ -126,9 +134,8 @@ def test_builder_is_killed_while_code_runs(start, place):  # noqa: F811
     os.kill(builder(server), signal.SIGKILL)
     result = server.result(call)
     assert result.meta["status"] == "died", result
-    assert "2" in server.run("1+1", session=result.session).body
-    second = server.run("1+1", session=other)
-    assert "2" in second.body or "2" in server.run("1+1", session=other).body
+    for session in (first, other, "new"):
+        assert "2" in works_again(server, session).body
 
 
 def test_zygotes_are_killed(start, place):  # noqa: F811
@@ -139,10 +146,7 @@ def test_zygotes_are_killed(start, place):  # noqa: F811
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         poll(lambda: "2" in server.run("1+1", session="new").body, "a new session to work")
-        result = server.run("open('f').read()", session=session)
-        if result.is_error:
-            result = server.run("open('f').read()", session=session)
-        assert "'1'" in result.body, result
+        assert "'1'" in works_again(server, session, "open('f').read()").body
 
 
 def test_everything_below_is_killed(start, place):  # noqa: F811

@@ -180,7 +180,7 @@ static void test_cut(void **state)
     output_finish(o, dir_fd, dir, 7, &items, &n, &path);
     assert_non_null(path);
     assert_int_equal(stat(path, &st), 0);
-    assert_int_equal(st.st_size, output_total(o) - (int64_t)WIRE_MARK_SIZE);
+    assert_int_equal(st.st_size, output_total(o));
     for (size_t i = 0; i < n; i++)
         if (items[i].kind == EXEC_TEXT) {
             chars += utf8_length(items[i].data, items[i].size);
@@ -217,6 +217,36 @@ static void test_flood(void **state)
     assert_in_range(total, 1, 4 * LIMIT_TEXT_CHARS);
     assert_string_equal(items[n - 1].data + items[n - 1].size - 8, "the end\n");
     (void)unlink(path);
+    free(path);
+    output_free(o);
+}
+
+/* What is shown is held until the end: its bytes and its number are bounded, and what is cleared counts no more. */
+static void test_flood_of_displays(void **state)
+{
+    static char block[1 << 20];
+    struct output *o = output_new(NULL, NULL);
+    const struct exec_item *items;
+    size_t n, held = 0;
+    char *path;
+
+    (void)state;
+    for (uint32_t i = 1; i <= 200; i++) /* an animation: each picture replaces the one before */
+    {
+        output_clear(o, 2 * i);
+        mark(o, 2 * i);
+        output_display(o, 2 * i + 1, "image/png", 9, block, sizeof block);
+        mark(o, 2 * i + 1);
+    }
+    for (uint32_t i = 1000; i < 1200; i++)
+        output_display(o, i, "image/png", 9, block, sizeof block);
+    for (uint32_t i = 2000; i < 2000 + 2 * LIMIT_DISPLAYS; i++)
+        output_display(o, i, "text/plain", 10, "", 0);
+    output_finish(o, -1, dir, 10, &items, &n, &path);
+    for (size_t i = 0; i < n; i++)
+        held += items[i].kind == EXEC_IMAGE || items[i].kind == EXEC_FILE;
+    assert_int_equal(held, LIMIT_DISPLAY_BYTES / sizeof block);
+    assert_non_null(strstr(items[n - 1].data, "too many or too large"));
     free(path);
     output_free(o);
 }
@@ -258,6 +288,7 @@ int main(void)
         cmocka_unit_test(test_clear),
         cmocka_unit_test(test_cut),
         cmocka_unit_test(test_flood),
+        cmocka_unit_test(test_flood_of_displays),
         cmocka_unit_test(test_images_over_the_limit),
     };
     int r;
