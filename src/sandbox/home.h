@@ -32,8 +32,8 @@ static inline void home_path(char ret[HOME_PATH_MAX], const char *home, const ch
 }
 
 /*
- * The workspace as a door, by the owner: who joins the sandbox has to enter it, and cannot once it is closed. home_empty
- * opens it. From outside: is it closed?
+ * The workspace as a door, by the owner: who joins the sandbox has to enter it, and cannot once it is closed.
+ * home_empty opens it. From outside: is it closed?
  */
 void home_close(const char *home);
 bool home_is_closed(int workspace);
