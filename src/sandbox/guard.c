@@ -44,15 +44,17 @@ int guard_become(const struct guard *guard, struct err *e)
 
 /*
  * Until nobody is left. Each kill(-1) finds every process that there is at that moment, children of a fork that is
- * under way included: fork(2) fails with a signal pending.
+ * under way included: fork(2) fails with a signal pending. Who joins has the user id before it goes through the door
+ * (enter_join), so it is found here, or finds the door closed.
  */
-static int end_people(const struct guard *guard)
+static int end_people(const struct guard *guard, int64_t until)
 {
-    int64_t until = clock_ms() + SWEEP_MS;
     int left, pause_ms = 0;
 
+    home_close(guard->home);
     for (;;) {
         (void)kill(-1, SIGKILL);
+        home_close(guard->home); /* those who have been ended might have opened it */
         left = people_count(guard->user, guard->user);
         if (left <= 0 || clock_ms() > until)
             return left;
@@ -61,13 +63,19 @@ static int end_people(const struct guard *guard)
     }
 }
 
+/* The door is open while files are deleted, so after it is closed people are looked for once more. */
 static _Noreturn void end(const struct guard *guard)
 {
-    int left = end_people(guard);
+    int64_t until = clock_ms() + SWEEP_MS;
+    int left;
 
-    if (left == 0)
-        left = home_empty(guard->home, guard->user);
-    _exit(left == 0 ? 0 : EXIT_LEFT_OVER);
+    do {
+        left = end_people(guard, until);
+        if (left == 0)
+            left = home_empty(guard->home, guard->user);
+        home_close(guard->home);
+    } while (left == 0 && people_count(guard->user, guard->user) != 0 && clock_ms() < until);
+    _exit(left == 0 && people_count(guard->user, guard->user) == 0 ? 0 : EXIT_LEFT_OVER);
 }
 
 _Noreturn void guard_sweep(const struct guard *guard)

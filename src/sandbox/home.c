@@ -3,7 +3,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -52,6 +51,23 @@ void home_remove(const char *home)
         (void)rmdir(path);
     }
     (void)rmdir(home);
+}
+
+/* ---- the door ---- */
+
+void home_close(const char *home)
+{
+    char path[HOME_PATH_MAX];
+
+    home_path(path, home, HOME_WORKSPACE);
+    (void)chmod(path, 0);
+}
+
+bool home_is_closed(int workspace)
+{
+    struct stat st;
+
+    return fstat(workspace, &st) == 0 && !(st.st_mode & S_IXUSR);
 }
 
 /* ---- looking ---- */

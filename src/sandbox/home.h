@@ -10,6 +10,7 @@
 #ifndef CELLBLOCK_SANDBOX_HOME_H
 #define CELLBLOCK_SANDBOX_HOME_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -29,6 +30,13 @@ static inline void home_path(char ret[HOME_PATH_MAX], const char *home, const ch
 {
     (void)snprintf(ret, HOME_PATH_MAX, "%.80s/%.12s", home, name);
 }
+
+/*
+ * The workspace as a door, by the owner: who joins the sandbox has to enter it, and cannot once it is closed.
+ * home_empty opens it. From outside: is it closed?
+ */
+void home_close(const char *home);
+bool home_is_closed(int workspace);
 
 /*
  * By the owner, when no other process of it is left: everything below is deleted, and what it has in /dev/shm (which

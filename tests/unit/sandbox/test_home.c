@@ -134,6 +134,21 @@ static void test_stubborn(void **state)
     assert_int_equal(usage.files, 0);
 }
 
+static void test_door(void **state)
+{
+    int at = open(workspace, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+    (void)state;
+    assert_false(home_is_closed(at));
+    home_close(home);
+    assert_true(home_is_closed(at));
+    if (geteuid() != 0)
+        assert_true(chdir(workspace) < 0 && errno == EACCES);
+    assert_int_equal(home_empty(home, geteuid() + 1), 0);
+    assert_false(home_is_closed(at));
+    (void)close(at);
+}
+
 static void test_people(void **state)
 {
     unsigned own = geteuid(), found = own + 1;
@@ -160,6 +175,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_measured, make, forget),
         cmocka_unit_test_setup_teardown(test_deep, make, forget),
         cmocka_unit_test_setup_teardown(test_stubborn, make, forget),
+        cmocka_unit_test_setup_teardown(test_door, make, forget),
         cmocka_unit_test(test_people),
     };
 
