@@ -24,6 +24,10 @@ static const char description[] =
     "Install Python packages from the configured index into this environment. They can be imported in the session at "
     "once, without a restart, and stay installed. Reports each package.";
 
+static const char isolated_description[] =
+    "Installs nothing in isolated sessions: tells what the person who runs the server can do about a missing package. "
+    "list_installed_packages shows what is there.";
+
 struct call {
     struct tool_call base; /* first */
     struct install *install;
@@ -127,7 +131,7 @@ void tool_install_add(struct server *server)
     server->install = (struct mcp_tool){
         .name = "install_dependencies",
         .title = "Install Python packages",
-        .description = description,
+        .description = sessions_isolation(server->sessions) ? isolated_description : description,
         .input_schema = schema,
         .idempotent = true,
         .open_world = true,
