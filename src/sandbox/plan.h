@@ -102,6 +102,9 @@ void plan_fini(struct plan *plan);
 size_t plan_targets(const struct plan *plan, enum step_kind kind, const char **ret, size_t max);
 #define PLAN_TARGETS_MAX 256
 
+/* Is path the directory itself, or below it? Both are plain: absolute, without "." and "..". */
+bool plan_is_below(const char *path, const char *directory);
+
 const char *step_name(enum step_kind kind);
 
 /* The plan as bytes, for the builder, and back. -EBADMSG when the bytes are no plan. */

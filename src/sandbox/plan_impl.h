@@ -19,7 +19,6 @@ struct step *plan_add(struct plan *plan, enum step_kind kind, const char *source
 
 /* Absolute, and without "." and "..". */
 bool plan_is_plain(const char *path);
-bool plan_is_below(const char *path, const char *directory);
 
 /* Is it a place where something of the user's may be shown? what: the beginning of an error. */
 int plan_check_path(const char *path, const char *what, struct err *e);

@@ -11,102 +11,17 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "kernel/wire.h"
+#include "packages/shown.h"
 #include "sandbox/filter.h"
 #include "sandbox/syscalls.h"
 #include "session/boxes_impl.h"
 #include "session/zygote.h"
 
-#define SHOWN_MAX 16
-#define HOPS_MAX 8
 #define SPARE_PROCESSES 8 /* the limit of single users is to be met first: its error is an exception in the code */
 
 static uint64_t or_default(uint64_t value, uint64_t otherwise)
 {
     return value ? value : otherwise;
-}
-
-/* ---- the interpreter ---- */
-
-struct shown {
-    struct sandbox_mount all[SHOWN_MAX];
-    size_t n;
-};
-
-static bool is_below(const char *path, const char *directory)
-{
-    size_t size = strlen(directory);
-
-    return strncmp(path, directory, size) == 0 && (path[size] == '/' || path[size] == '\0');
-}
-
-static void add_shown(struct shown *shown, const char *source, const char *target)
-{
-    for (size_t i = 0; i < shown->n; i++)
-        if (strcmp(shown->all[i].target, target) == 0)
-            return;
-    if (shown->n < SHOWN_MAX && !is_below(target, "/usr"))
-        shown->all[shown->n++] = (struct sandbox_mount){xstrdup(source), xstrdup(target), false};
-}
-
-/* The directory that holds an environment, and where it is named by a path with links, under that name too. */
-static int show(struct shown *shown, const char *path, struct err *e)
-{
-    static const char *const stores[] = {"/nix/store", "/gnu/store"}; /* an environment there refers to many others */
-    autofree char *real = realpath(path, NULL);
-    const char *home = getenv("HOME");
-
-    if (!real)
-        return err_errno(e, "Python's environment %s", path);
-    for (size_t i = 0; i < sizeof stores / sizeof *stores; i++)
-        if (is_below(real, stores[i])) {
-            add_shown(shown, stores[i], stores[i]);
-            return 0;
-        }
-    if (strcmp(real, "/") == 0 || (home && *home == '/' && home[1] && is_below(home, real)))
-        return err_set(e, EINVAL,
-                       "Python's environment %s holds more than Python, which isolated code would see: name another "
-                       "interpreter with --python",
-                       real);
-    add_shown(shown, real, real);
-    if (strcmp(path, real) != 0 && !strstr(path, "//") && path[strlen(path) - 1] != '/')
-        add_shown(shown, real, path);
-    return 0;
-}
-
-/* A venv's python is a link, often to a further one: each has to be there for programs that start it. */
-static int show_links(struct shown *shown, const char *executable, struct err *e)
-{
-    autofree char *at = xstrdup(executable);
-
-    for (int hop = 0; hop < HOPS_MAX; hop++) {
-        char link[4096], *slash;
-        autofree char *folder = NULL, *library = NULL;
-        ssize_t n = readlink(at, link, sizeof link - 1);
-
-        if (n <= 0)
-            return 0;
-        link[n] = '\0';
-        slash = strrchr(at, '/');
-        folder = link[0] == '/' ? xstrdup(link) : xasprintf("%.*s/%s", slash ? (int)(slash - at) : 0, at, link);
-        free(at);
-        at = xstrdup(folder);
-        for (int i = 0; i < 2; i++) { /* .../bin/python */
-            slash = strrchr(folder, '/');
-            if (slash)
-                *slash = '\0';
-        }
-        library = xasprintf("%s/lib", folder);
-        if (*folder && !is_below(folder, "/usr") && access(library, F_OK) == 0 && show(shown, folder, e) < 0)
-            return -e->code;
-    }
-    return 0;
-}
-
-static int show_interpreter(struct shown *shown, const struct interpreter *python, struct err *e)
-{
-    if (show(shown, python->base_prefix, e) < 0 || show(shown, python->prefix, e) < 0)
-        return -e->code;
-    return show_links(shown, python->executable, e);
 }
 
 /* Code that may write to its interpreter could change what other sessions, and the zygote, run. */
@@ -116,7 +31,7 @@ static int check_writable(const struct isolation *isolation, const struct shown 
         for (size_t j = 0; isolation->mounts[i].writable && j < shown->n; j++) {
             const char *mine = isolation->mounts[i].source, *python = shown->all[j].source;
 
-            if (is_below(mine, python) || is_below(python, mine))
+            if (plan_is_below(mine, python) || plan_is_below(python, mine))
                 return err_set(e, EPERM, "--mount %.200s:...:rw would let code change its own Python (%.200s)", mine,
                                python);
         }
@@ -128,7 +43,7 @@ int boxes_make_plan(const struct isolation *isolation, enum sandbox_tier tier, c
 {
     const struct isolation_limits *l = &isolation->limits;
     struct shown shown = {.n = 0};
-    int r = python ? show_interpreter(&shown, python, e) : 0;
+    int r = python ? shown_interpreter(&shown, python->executable, python->prefix, python->base_prefix, e) : 0;
     autofree struct sandbox_mount *mounts = xnew_n(struct sandbox_mount, shown.n + isolation->n_mounts + 1);
     struct sandbox_config config = {
         .mounts = mounts,
@@ -151,10 +66,7 @@ int boxes_make_plan(const struct isolation *isolation, enum sandbox_tier tier, c
         r = check_writable(isolation, &shown, e);
     if (r == 0)
         r = plan_make(&config, ret, e);
-    for (size_t i = 0; i < shown.n; i++) {
-        free((char *)shown.all[i].source);
-        free((char *)shown.all[i].target);
-    }
+    shown_fini(&shown);
     return r;
 }
 

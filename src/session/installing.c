@@ -12,7 +12,7 @@
 #include "kernel/wire.h"
 #include "session/impl.h"
 #include "session/kernel.h"
-#include "session/packages.h"
+#include "packages/packages.h"
 #include "session/pool.h"
 #include "session/zygote.h"
 

@@ -11,6 +11,8 @@
 #include <stdint.h>
 #include <uv.h>
 
+#include "packages/outcome.h"
+
 struct err;
 struct isolation;
 struct isolation_level;
@@ -174,39 +176,10 @@ int session_list_packages(struct session *s, session_list_cb done, void *data, s
 
 /* ---- installing ---- */
 
-enum install_state { INSTALL_NEW, INSTALL_PRESENT, INSTALL_FAILED };
-
-struct install_item {
-    const char *spec; /* as asked, or name==version for what came with it */
-    enum install_state state;
-    const char *version; /* or NULL */
-    const char *reason;  /* of a failure, or NULL */
-    bool asked;          /* false: a dependency */
-};
-
-struct install_outcome {
-    bool ok;
-    bool timed_out, cancelled;
-    const struct install_item *items;
-    size_t n_items;
-    const char *error_text; /* a failure of the whole: refused specifier, index not reachable, ... */
-    const char *notes;      /* e.g. what is loaded in another version; NULL when there are none */
-    int64_t duration_us;
-};
-
-struct install_ops {
-    void (*progress)(void *data, double seconds, const char *line);
-    void (*done)(void *data, const struct install_outcome *outcome);
-};
-
 struct install;
-struct buf;
 
 /* 0, or why a requirement is refused: nothing is run for it. */
 int install_check(const char *spec, struct err *e);
-
-/* What happened, package by package, as lines for a person or a model to act upon. */
-void install_describe(const struct install_outcome *outcome, struct buf *out);
 
 /* Install into the session's environment; the session sees the packages at once. Refused specifiers: done, at once. */
 int session_install(struct session *s, const char *const *specs, size_t n, int64_t timeout_ms,

@@ -6,8 +6,8 @@
 
 #include "base/err.h"
 #include "base/utf8.h"
-#include "session/packages.h"
-#include "session/packages/explain.h"
+#include "packages/packages.h"
+#include "packages/explain.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

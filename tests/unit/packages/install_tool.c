@@ -10,7 +10,7 @@
 #include <uv.h>
 
 #include "base/err.h"
-#include "session/packages.h"
+#include "packages/packages.h"
 #include "session/session.h"
 
 static uv_signal_t sigint;

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "session/packages/explain.h"
+#include "packages/explain.h"
 
 static const char *folder;
 

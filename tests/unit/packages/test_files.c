@@ -13,12 +13,12 @@
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/mem.h"
-#include "session/packages/pipconf.h"
-#include "session/packages/python.h"
-#include "session/packages/report.h"
-#include "session/packages/site.h"
-#include "session/packages/venv.h"
-#include "session/packages/words.h"
+#include "packages/pipconf.h"
+#include "packages/python.h"
+#include "packages/report.h"
+#include "packages/site.h"
+#include "packages/venv.h"
+#include "packages/words.h"
 #include "session/session.h"
 
 static char top[] = "/tmp/cellblock-test-XXXXXX";

@@ -6,9 +6,9 @@
 #include "base/err.h"
 #include "base/limits.h"
 #include "base/utf8.h"
-#include "session/packages.h"
-#include "session/packages/requirement.h"
-#include "session/packages/version.h"
+#include "packages/packages.h"
+#include "packages/requirement.h"
+#include "packages/version.h"
 
 /* A requirement and its name. */
 static const struct {
