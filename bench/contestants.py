@@ -18,6 +18,7 @@ ENVIRONMENTS = {
     "posit": ["posit-mcp-repl==0.3.0"],
     "interpreter": ["mcp-python-interpreter==1.2.3", "mcp<2"],
     "ipybox": ["ipybox==0.9.2", "mcp<2"],
+    "uv": ["uv==0.13.9"],
     "monty": ["pydantic-monty==1.4.0"],
 }
 

@@ -48,7 +48,7 @@ enum wire_tag {
     WIRE_CODE = 1,
     WIRE_STDIN = 2,      /* text for standard input, all of it */
     WIRE_SCRATCH = 3,    /* a directory of the session for files that are not the user's own (large outputs, HTML) */
-    WIRE_SITE = 4,       /* a site-packages directory to add in front */
+    WIRE_SITE = 4,       /* a site-packages directory to add */
     WIRE_EXECUTABLE = 5, /* new sys.executable */
     WIRE_PREFIX = 6,     /* new sys.prefix */
     WIRE_NAME = 7,   /* RESULT: name of the exception, or of the module that was not found; REFRESH: a distribution */
@@ -88,7 +88,7 @@ enum zy_op {
     ZY_ISOLATE = 2, /* text: struct zy_isolation; [descriptor: the user namespace to enter]. Once, before ZY_FORK. */
 
     /* zygote to server */
-    ZY_HELLO = 101,  /* text: "version\nexecutable\nprefix\nbase_prefix\nsite_packages"; forks from now on */
+    ZY_HELLO = 101,  /* text: "version\nexecutable\nprefix\nbase_prefix\nsite_packages\nsites"; forks from now on */
     ZY_WARM = 102,   /* text: what was preloaded, and what failed and why; a warm zygote sends it before ZY_HELLO */
     ZY_FORKED = 103, /* kernel, pid; descriptor: pidfd (none where the kernel has no pidfd_open) */
     ZY_EXITED = 104, /* kernel, status (of waitpid), value: peak resident memory in KiB */

@@ -1,6 +1,9 @@
 #include "packages/outcome.h"
 
+#include <stdlib.h>
+
 #include "base/buf.h"
+#include "base/mem.h"
 
 static void describe_item(const struct install_item *item, struct buf *out)
 {
@@ -36,4 +39,35 @@ void install_describe(const struct install_outcome *outcome, struct buf *out)
         (void)buf_printf(out, "%s\n", outcome->error_text);
     if (outcome->notes)
         (void)buf_printf(out, "%s\n", outcome->notes);
+}
+
+struct install_outcome *install_outcome_copy(const struct install_outcome *outcome)
+{
+    struct install_outcome *copy = xnew(struct install_outcome);
+    struct install_item *items = xnew_n(struct install_item, outcome->n_items + 1);
+
+    *copy = *outcome;
+    copy->notes = xstrdup(outcome->notes);
+    copy->error_text = xstrdup(outcome->error_text);
+    for (size_t i = 0; i < outcome->n_items; i++) {
+        items[i] = outcome->items[i];
+        items[i].spec = xstrdup(outcome->items[i].spec);
+        items[i].version = xstrdup(outcome->items[i].version);
+        items[i].reason = xstrdup(outcome->items[i].reason);
+    }
+    copy->items = items;
+    return copy;
+}
+
+void install_outcome_free(struct install_outcome *copy)
+{
+    for (size_t i = 0; i < copy->n_items; i++) {
+        free((char *)copy->items[i].spec);
+        free((char *)copy->items[i].version);
+        free((char *)copy->items[i].reason);
+    }
+    free((struct install_item *)copy->items);
+    free((char *)copy->error_text);
+    free((char *)copy->notes);
+    free(copy);
 }

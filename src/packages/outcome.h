@@ -33,6 +33,10 @@ struct install_ops {
     void (*done)(void *data, const struct install_outcome *outcome);
 };
 
+/* A copy of its own. */
+struct install_outcome *install_outcome_copy(const struct install_outcome *outcome);
+void install_outcome_free(struct install_outcome *copy);
+
 /* What happened, package by package, as lines for a person or a model to act upon. */
 void install_describe(const struct install_outcome *outcome, struct buf *out);
 

@@ -18,7 +18,7 @@ const char probe_code[] =
     "import sys; del sys.path[0]\n"
     "import os, sysconfig\n"
     "said = ['%d.%d.%d' % sys.version_info[:3], str(sysconfig.get_config_var('SOABI')), sys.prefix, sys.base_prefix,\n"
-    "        sysconfig.get_path('purelib'), getattr(sys, '_base_executable', None) or sys.executable]\n"
+    "        sysconfig.get_path('purelib'), getattr(sys, '_base_executable', None) or sys.executable, sys.executable]\n"
     "said += [p for p in sys.path if os.path.isdir(p)]\n"
     "os.write(1, b'\\n\\1cellblock\\n' + b'\\n'.join(os.fsencode(s) for s in said) + b'\\n')\n";
 
@@ -42,14 +42,15 @@ int python_read(const char *python, const char *output, size_t size, struct pyth
 {
     const char *end = output + size, *at = memmem(output, size, MARK, strlen(MARK));
     char **const fields[] = {&ret->version,     &ret->abi,           &ret->prefix,
-                             &ret->base_prefix, &ret->site_packages, &ret->base_executable};
+                             &ret->base_prefix, &ret->site_packages, &ret->base_executable,
+                             &ret->executable};
 
     if (at) {
         at += strlen(MARK);
         for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
             *fields[i] = next(&at, end);
     }
-    if (!ret->base_executable) {
+    if (!ret->executable) {
         autofree char *said = explain_tail(output, size, 5);
 
         return err_set(e, EINVAL, "%s does not start as it should%s%s", python, *said ? ":\n" : ".", said);
@@ -71,5 +72,6 @@ void python_info_fini(struct python_info *info)
     free(info->base_prefix);
     free(info->site_packages);
     free(info->base_executable);
+    free(info->executable);
     memset(info, 0, sizeof(*info));
 }

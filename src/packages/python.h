@@ -13,6 +13,7 @@ struct python_info {
     char *prefix, *base_prefix;
     char *site_packages;   /* where packages are installed to */
     char *base_executable; /* the interpreter that the environment was made from; itself without one */
+    char *executable;      /* sys.executable: absolute, behind what shims and links stand for it */
     char **path;           /* its sys.path, without the first entry that depends on how it was started */
     size_t n_path;
 };

@@ -21,10 +21,11 @@
 static const char local_instructions[] = INSTRUCTIONS "Install what is missing with install_dependencies.";
 static const char isolated_instructions[] = INSTRUCTIONS
     "Code runs in a sandbox without network; its files, in the working directory, go with the session, and "
-    "can be read as resources until then.";
+    "can be read as resources until then. install_dependencies brings packages into a session, without network "
+    "for the code.";
 static const char network_instructions[] =
     INSTRUCTIONS "Code runs in a sandbox; its files, in the working directory, go with the session, and can be read as "
-                 "resources until then.";
+                 "resources until then. install_dependencies brings packages into a session.";
 
 static const char *instructions(const struct isolation *isolation)
 {

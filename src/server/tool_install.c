@@ -25,8 +25,8 @@ static const char description[] =
     "once, without a restart, and stay installed. Reports each package.";
 
 static const char isolated_description[] =
-    "Installs nothing in isolated sessions: tells what the person who runs the server can do about a missing package. "
-    "list_installed_packages shows what is there.";
+    "Install Python packages from the configured index into one session. They can be imported there at once, without a "
+    "restart, and are gone with the session; other sessions do not see them. Wheels only. Reports each package.";
 
 struct call {
     struct tool_call base; /* first */

@@ -20,6 +20,7 @@
 #include "sandbox/landlock.h"
 #include "sandbox/plan.h"
 #include "sandbox/probe.h"
+#include "session/box_mounts.h"
 #include "session/boxes_impl.h"
 
 #define PROCESS_EXITING 0x4 /* PF_EXITING of include/linux/sched.h */
@@ -43,13 +44,15 @@ struct boxes {
     bool plain;          /* sandboxes have no namespaces */
     unsigned generation; /* of the builder: sandboxes of an earlier one are gone */
     uv_poll_t *poll;     /* on the builder's socket; NULL while none runs */
+    char *packages;      /* what plain ones may read besides */
     bool has_plan;
     struct plan plan;
     struct buf entering;
     char **environment;
     struct box *ready, **last; /* the oldest first */
     size_t n_ready, n_making;
-    size_t wanted;   /* by those who wait now */
+    size_t wanted; /* by those who wait now */
+    struct box_mounts mounts;
     unsigned n_lost; /* builders, since the last sandbox was made */
     bool asking;     /* in boxes_want, whose caller looks at the error itself */
     char *error;
@@ -82,6 +85,7 @@ static void stop_builder(struct boxes *all)
     }
     all->last = &all->ready;
     all->n_ready = all->n_making = 0;
+    box_mounts_fail(&all->mounts, LOST);
     if (all->poll) {
         (void)uv_poll_stop(all->poll);
         uv_close((uv_handle_t *)all->poll, on_poll_closed);
@@ -128,6 +132,8 @@ static void on_answer(uv_poll_t *poll, int status, int events)
         builder_lost(all, status < 0 ? LOST : e.text);
         return;
     }
+    if (box_mounts_answer(&all->mounts, made.id, r < 0 ? &e : NULL))
+        return;
     if (all->n_making)
         all->n_making--;
     if (r < 0) {
@@ -271,10 +277,30 @@ uint64_t box_memory_kills(const struct box *box)
     return usage.memory_kills;
 }
 
+bool box_plain(const struct box *box)
+{
+    return !box->sandbox.namespaces;
+}
+
+int box_mount(struct box *box, const char *directory, box_mounted_cb done, void *data, struct err *e)
+{
+    struct boxes *all = box->all;
+
+    if (box_plain(box))
+        return err_set(e, ENOTSUP, "nothing can be mounted without namespaces");
+    if (!box_alive(box))
+        return err_set(e, ECHILD, "the sandbox has ended");
+    if (builder_ask_mount(&all->builder, box->sandbox.id, directory, SANDBOX_PACKAGES, e) < 0)
+        return -e->code;
+    box_mounts_add(&all->mounts, box->sandbox.id, box, done, data);
+    return 0;
+}
+
 void box_end(struct box *box)
 {
     if (!box)
         return;
+    box_mounts_forget(&box->all->mounts, box);
     /* Its number may be another's by now. A guard has noticed, and must not be stopped in its work. */
     if ((box->generation != box->all->generation || !box->all->running) && box->sandbox.namespaces)
         (void)syscall(SYS_pidfd_send_signal, box->sandbox.pidfd, SIGKILL, NULL, 0);
@@ -291,7 +317,7 @@ static int try_tier(struct boxes *all, enum sandbox_tier tier, struct err *e)
     autoplan struct plan plan = PLAN_INIT;
 
     all->plain = tier == TIER_LANDLOCK;
-    if (start_builder(all, e) < 0 || boxes_make_plan(all->config.isolation, tier, NULL, &plan, e) < 0 ||
+    if (start_builder(all, e) < 0 || boxes_make_plan(all->config.isolation, tier, NULL, NULL, &plan, e) < 0 ||
         builder_make(&all->builder, &plan, &trial, e) < 0)
         return -e->code;
     sandbox_end(&all->builder, &trial);
@@ -370,9 +396,11 @@ int boxes_new(const struct boxes_config *config, struct boxes **ret, struct err 
     all->config = *config;
     all->builder = (struct builder)BUILDER_INIT;
     all->last = &all->ready;
+    all->mounts.loop = config->loop;
     all->environment = boxes_make_environment(config->isolation);
     if (start(all, e) < 0) {
         stop_builder(all);
+        box_mounts_free(&all->mounts);
         buf_fini(&all->entering);
         boxes_free_environment(all->environment);
         free(all);
@@ -384,6 +412,12 @@ int boxes_new(const struct boxes_config *config, struct boxes **ret, struct err 
     return 0;
 }
 
+void boxes_show_packages(struct boxes *all, const char *directory)
+{
+    if (all->plain && !all->packages)
+        all->packages = xstrdup(directory);
+}
+
 int boxes_set_interpreter(struct boxes *all, const struct interpreter *python, struct err *e)
 {
     struct plan plan = PLAN_INIT;
@@ -391,7 +425,7 @@ int boxes_set_interpreter(struct boxes *all, const struct interpreter *python, s
 
     if (all->has_plan)
         return 0;
-    r = boxes_make_plan(all->config.isolation, all->level.tier, python, &plan, e);
+    r = boxes_make_plan(all->config.isolation, all->level.tier, python, all->packages, &plan, e);
     if (r < 0)
         return r;
     if (all->plain) { /* what can be read is not the plan's alone */
@@ -445,9 +479,11 @@ void boxes_free(struct boxes *all)
     if (!all)
         return;
     stop_builder(all);
+    box_mounts_free(&all->mounts);
     plan_fini(&all->plan);
     buf_fini(&all->entering);
     boxes_free_environment(all->environment);
     free(all->error);
+    free(all->packages);
     free(all);
 }

@@ -39,6 +39,12 @@ const struct isolation_level *boxes_level(const struct boxes *all);
 /* Bytes that all processes of a session may use together. */
 uint64_t boxes_memory(const struct boxes *all);
 
+/*
+ * Where nothing can be mounted into a running sandbox, all of them can read this directory, where it is; its own rights
+ * are to keep them from listing it. Before boxes_set_interpreter. Where it can, this does nothing.
+ */
+void boxes_show_packages(struct boxes *all, const char *directory);
+
 /* Sandboxes from now on show this interpreter and its packages; the first call makes the first ones. */
 int boxes_set_interpreter(struct boxes *all, const struct interpreter *python, struct err *e);
 
@@ -73,6 +79,15 @@ bool box_alive(const struct box *box); /* false: everything in it is gone, its f
 
 /* How many processes the kernel has ended in it because its memory was out; 0 where nothing counts them. */
 uint64_t box_memory_kills(const struct box *box);
+
+/*
+ * Show a directory of the host, read-only and over what was shown there before, at SANDBOX_PACKAGES of a box that
+ * lives. done: once, never from within; e is NULL when it is there. Not any more after box_end. Without namespaces
+ * (box_plain) nothing can be mounted: -ENOTSUP.
+ */
+typedef void (*box_mounted_cb)(void *data, const struct err *e);
+int box_mount(struct box *box, const char *directory, box_mounted_cb done, void *data, struct err *e);
+bool box_plain(const struct box *box);
 
 void box_end(struct box *box); /* NULL is fine */
 

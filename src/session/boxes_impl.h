@@ -5,9 +5,9 @@
 #include "sandbox/plan.h"
 #include "session/boxes.h"
 
-/* The plan of sandboxes that show this interpreter; python may be NULL (the trial). */
+/* The plan of sandboxes that show this interpreter and packages; both may be NULL (the trial). */
 int boxes_make_plan(const struct isolation *isolation, enum sandbox_tier tier, const struct interpreter *python,
-                    struct plan *ret, struct err *e);
+                    const char *packages, struct plan *ret, struct err *e);
 
 /* The text of ZY_ISOLATE. plan: of sandboxes without namespaces, NULL for others. */
 int boxes_make_entering(const struct isolation *isolation, const struct isolation_level *level, const struct plan *plan,

@@ -39,12 +39,12 @@ static int check_writable(const struct isolation *isolation, const struct shown 
 }
 
 int boxes_make_plan(const struct isolation *isolation, enum sandbox_tier tier, const struct interpreter *python,
-                    struct plan *ret, struct err *e)
+                    const char *packages, struct plan *ret, struct err *e)
 {
     const struct isolation_limits *l = &isolation->limits;
     struct shown shown = {.n = 0};
     int r = python ? shown_interpreter(&shown, python->executable, python->prefix, python->base_prefix, e) : 0;
-    autofree struct sandbox_mount *mounts = xnew_n(struct sandbox_mount, shown.n + isolation->n_mounts + 1);
+    autofree struct sandbox_mount *mounts = xnew_n(struct sandbox_mount, shown.n + isolation->n_mounts + 2);
     struct sandbox_config config = {
         .mounts = mounts,
         .tmp_bytes = or_default(l->tmp_bytes, LIMIT_BOX_TMP),
@@ -62,6 +62,8 @@ int boxes_make_plan(const struct isolation *isolation, enum sandbox_tier tier, c
             mounts[config.n_mounts++] = shown.all[i];
     for (size_t i = 0; i < isolation->n_mounts; i++)
         mounts[config.n_mounts++] = isolation->mounts[i];
+    if (packages)
+        mounts[config.n_mounts++] = (struct sandbox_mount){packages, packages, false};
     if (r == 0)
         r = check_writable(isolation, &shown, e);
     if (r == 0)

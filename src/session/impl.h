@@ -12,16 +12,20 @@
 #include "base/buf.h"
 #include "session/changes.h"
 #include "session/keeper.h"
+#include "session/layer.h"
 #include "session/session.h"
 
 #define SESSION_ID_CHARS 6 /* one client: handles need not be secret, but short for a model to repeat */
 
 struct box;
+struct fetch_settings;
+struct fetcher;
 struct job;
 struct kernel;
 struct later;
 struct pool;
 struct pool_wait;
+struct prepared;
 struct watch;
 struct wire_frame;
 
@@ -52,7 +56,8 @@ struct session {
     struct session *next;
     char id[SESSION_ID_CHARS + 1];
     struct kernel *kernel;
-    struct box *box; /* where its kernels run, when isolated; owned; NULL before the first */
+    struct box *box;    /* where its kernels run, when isolated; owned; NULL before the first */
+    struct layer layer; /* what it has installed, when isolated */
     struct pool_wait *wait;
     struct job *first, **last; /* first is the one that runs, when it has started */
     uv_timer_t ladder, tick;   /* for the job that runs: its timeout, its signs of life */
@@ -78,10 +83,15 @@ struct sessions {
     char *workdir;
     int workdir_fd;
     size_t max_sessions, n_sessions, n_running, max_running;
+    size_t n_providing; /* installs under way, also of sessions that are gone */
     int64_t idle_ms;
     struct session *first;
     struct pool *pool;
     struct pool_config *pool_config; /* until the pool is made */
+    struct fetch_settings *fetching; /* NULL: local */
+    char *packages;                  /* --packages */
+    struct prepared *prepared;
+    struct fetcher *fetcher; /* NULL: nothing was installed yet */
     struct keeper keeper;
     bool keeper_running;
     uint64_t oom_kills; /* of the whole system, when last looked at */
@@ -122,8 +132,10 @@ void session_remember_file(struct session *s, const char *path);
 /* ---- sessions.c ---- */
 
 int sessions_prepare(struct sessions *all, struct err *e); /* keeper, watch, pool: before the first process */
-void sessions_wake(struct sessions *all);                  /* an execution ended: others may run */
-void sessions_flush_later(struct sessions *all);           /* make the calls that wait, now */
+struct fetcher *sessions_fetcher(struct sessions *all,
+                                 struct err *e); /* opens the package store; NULL and e: it cannot */
+void sessions_wake(struct sessions *all);        /* an execution ended: others may run */
+void sessions_flush_later(struct sessions *all); /* make the calls that wait, now */
 void sessions_remember_ended(struct sessions *all, const char *id);
 void sessions_unlink(struct sessions *all, struct session *s);
 

@@ -1,6 +1,6 @@
 /*
- * Installs of a session: the job for install_dependencies, and what code asks for with %pip while it runs. Both run
- * the same child process (packages.h), then tell the kernel what to look at again, and get new interpreters.
+ * Installs of a session: the job for install_dependencies, and what code asks for with %pip while it runs. Both get the
+ * packages by providing.h, then tell the kernel what to look at again.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -13,11 +13,10 @@
 #include "session/impl.h"
 #include "session/kernel.h"
 #include "packages/packages.h"
-#include "session/pool.h"
-#include "session/zygote.h"
+#include "session/providing.h"
 
 #define REFRESH_WITHIN_MS 5000
-#define PARTS_MAX (4 + LIMIT_FRAME_FIELDS / 2)
+#define PARTS_MAX (2 + LIMIT_FRAME_FIELDS / 2)
 
 struct install {
     struct job job;
@@ -26,85 +25,23 @@ struct install {
     int64_t timeout_ms;
     struct install_ops ops;
     void *data;
-    struct packages_run *run;
+    struct providing *providing;
     struct install_outcome *outcome; /* a copy, while the kernel looks at it */
-    bool abandoned;                  /* the session was closed; only the run still refers to this */
 };
 
 struct exec_install {
-    struct session *session; /* NULL: the kernel is gone, nobody waits */
+    struct session *session;
     uint32_t seq;
     char **specs;
     size_t n_specs;
-    struct packages_run *run;
+    struct providing *providing;
 };
-
-/* ---- shared ---- */
 
 static void free_specs(char **specs, size_t n)
 {
     for (size_t i = 0; i < n; i++)
         free(specs[i]);
     free(specs);
-}
-
-static bool changed_something(const struct install_outcome *out)
-{
-    for (size_t i = 0; i < out->n_items; i++)
-        if (out->items[i].state == INSTALL_NEW)
-            return true;
-    return false;
-}
-
-/* The fields that tell a kernel what to look at again. */
-static size_t refresh_parts(const struct packages_target *target, const struct install_outcome *out,
-                            struct wire_part *parts)
-{
-    size_t n = 0;
-
-    if (!target)
-        return 0;
-    parts[n++] = (struct wire_part){WIRE_SITE, target->site_packages, strlen(target->site_packages)};
-    parts[n++] = (struct wire_part){WIRE_EXECUTABLE, target->executable, strlen(target->executable)};
-    parts[n++] = (struct wire_part){WIRE_PREFIX, target->prefix, strlen(target->prefix)};
-    for (size_t i = 0; i < out->n_items && n < PARTS_MAX - 2; i++) {
-        const char *spec = out->items[i].spec;
-
-        if (out->items[i].state == INSTALL_NEW)
-            parts[n++] = (struct wire_part){WIRE_NAME, spec, strcspn(spec, "=<>!~[;@ ")};
-    }
-    return n;
-}
-
-static int refuse_isolated(const struct session *s, struct err *e)
-{
-    if (!s->all->isolated)
-        return 0;
-    return err_set(e, ENOTSUP,
-                   "nothing can be installed into an isolated session. list_installed_packages tells what is there. "
-                   "Whoever starts the server can give sessions more: --python PATH for an environment that has the "
-                   "packages, --preload NAMES to have them imported ahead, or --local to run without isolation");
-}
-
-static int start_run(struct session *s, char **specs, size_t n, int64_t timeout_ms, const struct install_ops *ops,
-                     void *data, struct packages_run **ret, struct err *e)
-{
-    const struct interpreter *python = zygote_interpreter(s->kernel->zygote);
-    struct packages_env env = {.workdir = s->all->workdir};
-
-    if (!python)
-        return err_set(e, EAGAIN, "Python is still starting: try again");
-    env.python = python->executable;
-    env.prefix = python->prefix;
-    env.base_prefix = python->base_prefix;
-    return packages_install(s->all->loop, &env, (const char *const *)specs, n, timeout_ms, ops, data, ret, e);
-}
-
-static void renew_if_changed(struct sessions *all, const struct packages_target *target,
-                             const struct install_outcome *out)
-{
-    if (all->pool && target && (target->created || changed_something(out)))
-        pool_renew(all->pool);
 }
 
 /* ---- the job ---- */
@@ -121,10 +58,7 @@ static void finish(struct install *i, const struct install_outcome *out)
 
     job_remove(&i->job);
     i->ops.done(i->data, out);
-    if (i->run)
-        i->abandoned = true;
-    else
-        free_install(i);
+    free_install(i);
     session_next(s);
 }
 
@@ -132,17 +66,15 @@ static void finish_copy(struct install *i, const char *notes)
 {
     struct install_outcome *out = i->outcome;
 
-    out->notes = notes && *notes ? notes : NULL;
+    if (notes && *notes) {
+        const char *before = out->notes;
+
+        out->notes = before ? xasprintf("%s\n%s", before, notes) : xstrdup(notes);
+        free((char *)before);
+    }
     i->outcome = NULL;
     finish(i, out);
-    for (size_t n = 0; n < out->n_items; n++) {
-        free((char *)out->items[n].spec);
-        free((char *)out->items[n].version);
-        free((char *)out->items[n].reason);
-    }
-    free((struct install_item *)out->items);
-    free((char *)out->error_text);
-    free(out);
+    install_outcome_free(out);
 }
 
 static void on_refresh_late(uv_timer_t *timer)
@@ -152,56 +84,30 @@ static void on_refresh_late(uv_timer_t *timer)
     finish_copy((struct install *)s->first, NULL);
 }
 
-static struct install_outcome *copy_outcome(const struct install_outcome *out)
-{
-    struct install_outcome *copy = xnew(struct install_outcome);
-    struct install_item *items = xnew_n(struct install_item, out->n_items + 1);
-
-    *copy = *out;
-    copy->error_text = xstrdup(out->error_text);
-    for (size_t i = 0; i < out->n_items; i++) {
-        items[i] = out->items[i];
-        items[i].spec = xstrdup(out->items[i].spec);
-        items[i].version = xstrdup(out->items[i].version);
-        items[i].reason = xstrdup(out->items[i].reason);
-    }
-    copy->items = items;
-    return copy;
-}
-
 static void on_progress(void *data, double seconds, const char *line)
 {
     struct install *i = data;
 
-    if (i->ops.progress && !i->abandoned)
+    if (i->ops.progress)
         i->ops.progress(i->data, seconds, line);
 }
 
-static void on_installed(void *data, const struct install_outcome *out)
+static void on_provided(void *data, const struct install_outcome *out, const struct wire_part *parts, size_t n)
 {
     struct install *i = data;
     struct session *s = i->job.session;
-    const struct packages_target *target = i->run ? packages_run_target(i->run) : NULL;
-    struct wire_part parts[PARTS_MAX];
-    size_t n = refresh_parts(target, out, parts);
 
-    i->run = NULL;
-    if (i->abandoned) {
-        free_install(i);
-        return;
-    }
-    if (s->closed || !s->kernel || s->kernel->told || !n || (!changed_something(out) && !target->created)) {
-        renew_if_changed(s->all, target, out);
+    i->providing = NULL;
+    if (!n || !s->kernel || s->kernel->told) {
         finish(i, out);
         return;
     }
-    i->outcome = copy_outcome(out);
+    i->outcome = install_outcome_copy(out);
     kernel_send(s->kernel, WIRE_REFRESH, i->job.seq, parts, n);
-    renew_if_changed(s->all, target, out);
     (void)uv_timer_start(&s->ladder, on_refresh_late, REFRESH_WITHIN_MS, 0);
 }
 
-static const struct install_ops job_ops = {on_progress, on_installed};
+static const struct providing_ops job_ops = {on_progress, on_provided};
 
 static void install_fail(struct install *i, const char *text, bool cancelled)
 {
@@ -215,7 +121,7 @@ static void install_start(struct job *job)
     struct install *i = (struct install *)job;
     struct err e = ERR_INIT;
 
-    if (start_run(job->session, i->specs, i->n_specs, i->timeout_ms, &job_ops, i, &i->run, &e) < 0)
+    if (providing_start(job->session, i->specs, i->n_specs, i->timeout_ms, &job_ops, i, &i->providing, &e) < 0)
         install_fail(i, e.text, false);
 }
 
@@ -242,11 +148,9 @@ static void install_kernel_gone(struct job *job)
     if (i->outcome) {
         finish_copy(i, NULL);
     } else if (job->session->closed) {
-        struct packages_run *run = i->run;
-
+        if (i->providing)
+            providing_forget(i->providing);
         install_fail(i, "the session was closed", true);
-        if (run)
-            packages_cancel(run);
     }
     /* else: the install goes on without a kernel */
 }
@@ -257,8 +161,8 @@ static void install_cancel_job(struct job *job)
 
     if (!job->started)
         install_fail(i, "cancelled before it started", true);
-    else if (i->run)
-        packages_cancel(i->run);
+    else if (i->providing)
+        providing_cancel(i->providing);
 }
 
 static void install_unavailable(struct job *job, const char *text)
@@ -292,8 +196,6 @@ int session_install(struct session *s, const char *const *specs, size_t n, int64
     for (size_t k = 0; k < n; k++)
         if ((r = requirement_check(specs[k], e)) < 0)
             return r;
-    if ((r = refuse_isolated(s, e)) < 0)
-        return r;
     i = xnew(struct install);
     i->job.kind = &install_kind;
     i->specs = xnew_n(char *, n);
@@ -322,37 +224,32 @@ static void reply(struct exec_install *i, bool ok, const char *text, const struc
         {WIRE_TEXT, text, size && text[size - 1] == '\n' ? size - 1 : size}, /* it is printed as a line */
     };
 
-    if (i->session && i->session->kernel) {
-        for (size_t n = 0; n < n_more; n++)
+    if (i->session->kernel) {
+        for (size_t n = 0; n < n_more && n < PARTS_MAX - 2; n++)
             parts[2 + n] = more[n];
-        kernel_send(i->session->kernel, WIRE_INSTALL_REPLY, i->seq, parts, 2 + n_more);
+        kernel_send(i->session->kernel, WIRE_INSTALL_REPLY, i->seq, parts,
+                    2 + (n_more < PARTS_MAX - 2 ? n_more : PARTS_MAX - 2));
     }
 }
 
 static void free_exec_install(struct exec_install *i)
 {
-    if (i->session)
-        execution_install_done(i->session, i);
     free_specs(i->specs, i->n_specs);
     free(i);
 }
 
-static void on_exec_installed(void *data, const struct install_outcome *out)
+static void on_exec_provided(void *data, const struct install_outcome *out, const struct wire_part *parts, size_t n)
 {
     struct exec_install *i = data;
-    const struct packages_target *target = i->run ? packages_run_target(i->run) : NULL;
-    struct wire_part parts[PARTS_MAX];
-    size_t n = refresh_parts(target, out, parts);
     autobuf struct buf text = BUF_INIT;
 
     install_describe(out, &text);
     reply(i, out->ok, buf_str(&text), parts, n);
-    if (i->session)
-        renew_if_changed(i->session->all, target, out);
+    execution_install_done(i->session, i);
     free_exec_install(i);
 }
 
-static const struct install_ops exec_ops = {NULL, on_exec_installed};
+static const struct providing_ops exec_ops = {NULL, on_exec_provided};
 
 struct exec_install *exec_install_start(struct session *s, uint32_t seq, const struct wire_frame *frame)
 {
@@ -373,14 +270,11 @@ struct exec_install *exec_install_start(struct session *s, uint32_t seq, const s
         r = requirement_check(i->specs[n], &e);
     if (r == 0 && i->n_specs == 0)
         r = err_set(&e, EINVAL, "no package was named");
-    if (r == 0)
-        r = refuse_isolated(s, &e);
     if (r == 0) /* the execution's own timeout ends it */
-        r = start_run(s, i->specs, i->n_specs, LIMIT_TIMEOUT_MAX_MS, &exec_ops, i, &i->run, &e);
+        r = providing_start(s, i->specs, i->n_specs, LIMIT_TIMEOUT_MAX_MS, &exec_ops, i, &i->providing, &e);
     if (r < 0) {
         reply(i, false, e.text, NULL, 0);
-        free_specs(i->specs, i->n_specs);
-        free(i);
+        free_exec_install(i);
         return NULL;
     }
     return i;
@@ -388,13 +282,11 @@ struct exec_install *exec_install_start(struct session *s, uint32_t seq, const s
 
 void exec_install_cancel(struct exec_install *i)
 {
-    if (i->run)
-        packages_cancel(i->run);
+    providing_cancel(i->providing);
 }
 
 void exec_install_forget(struct exec_install *i)
 {
-    i->session = NULL;
-    if (i->run)
-        packages_cancel(i->run);
+    providing_forget(i->providing);
+    free_exec_install(i);
 }

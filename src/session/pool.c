@@ -21,6 +21,7 @@ struct pool_wait {
     struct pool_wait *next;
     struct pool *pool;
     struct box *box;
+    bool bare;
     pool_cb done;
     void *data;
 };
@@ -34,6 +35,7 @@ struct pool {
     size_t n_spare;
     struct pool_wait *first, **last;
     size_t n_waiting;
+    bool preparing;
     uv_timer_t *spare_timer; /* spares are made between calls, not during them */
 };
 
@@ -80,8 +82,13 @@ void pool_start(struct pool *pool)
     struct err e = ERR_INIT;
     autofree char *python = NULL;
 
-    if (pool->bare || pool->warm)
+    if (pool->bare || pool->warm || pool->preparing)
         return;
+    if (pool->config.prepare) {
+        pool->preparing = true;
+        pool->config.prepare(pool->config.data);
+        return;
+    }
     python = find_python(pool);
     pool->bare = start_one(pool, python, NULL, &e);
     if (!pool->bare)
@@ -109,6 +116,25 @@ static bool can_fork(const struct zygote *z)
 static struct zygote *best(const struct pool *pool)
 {
     return can_fork(pool->warm) ? pool->warm : can_fork(pool->bare) ? pool->bare : NULL;
+}
+
+/* The bare one went when the warm one came. NULL: it is on its way again. */
+static struct zygote *bare_again(struct pool *pool)
+{
+    struct err e = ERR_INIT;
+
+    if (!pool->bare && can_fork(pool->warm)) {
+        pool->bare = start_one(pool, zygote_interpreter(pool->warm)->executable, NULL, &e);
+        if (!pool->bare)
+            log_warn("a Python without preloaded modules: %s", e.text);
+    }
+    return can_fork(pool->bare) ? pool->bare : NULL;
+}
+
+/* From which the first who waits gets a kernel. NULL: not yet. */
+static struct zygote *for_first(struct pool *pool)
+{
+    return pool->first->bare ? bare_again(pool) : best(pool);
 }
 
 /* ---- spare kernels ---- */
@@ -232,7 +258,7 @@ static bool make_kernel(struct pool *pool, struct zygote *z, struct kernel **ret
     struct box *own = pool->first->box, *box = own;
 
     *ret = NULL;
-    if (!own && pool->n_spare) {
+    if (!own && !pool->first->bare && pool->n_spare) {
         *ret = pool->spare[--pool->n_spare];
         return true;
     }
@@ -253,8 +279,6 @@ static bool make_kernel(struct pool *pool, struct zygote *z, struct kernel **ret
 
 static void serve(struct pool *pool)
 {
-    struct zygote *z;
-
     /* The builder was lost and started anew: zygotes can enter the sandboxes of the old one only. */
     if (pool->boxes && pool->first)
         boxes_check(pool->boxes);
@@ -263,25 +287,26 @@ static void serve(struct pool *pool)
         pool->generation = boxes_generation(pool->boxes);
         pool_renew(pool);
     }
-    z = best(pool);
-    while (z && pool->first) {
+    while (pool->first) {
+        struct zygote *z = for_first(pool);
         struct err e = ERR_INIT;
         struct kernel *k;
 
-        if (!make_kernel(pool, z, &k, &e))
+        if (!z || !make_kernel(pool, z, &k, &e))
             return;
         answer_first(pool, k, e.text);
     }
-    if (z)
+    if (best(pool))
         want_spares(pool);
 }
 
-struct pool_wait *pool_take(struct pool *pool, struct box *box, pool_cb done, void *data)
+struct pool_wait *pool_take(struct pool *pool, struct box *box, bool bare, pool_cb done, void *data)
 {
     struct pool_wait *wait = xnew(struct pool_wait);
 
     wait->pool = pool;
     wait->box = box;
+    wait->bare = bare;
     wait->done = done;
     wait->data = data;
     *pool->last = wait;
@@ -357,9 +382,13 @@ static void on_failed(void *data, struct zygote *z, const char *text)
         zygote_retire(pool->warm); /* the same Python */
         pool->warm = NULL;
     }
+    for (struct pool_wait *wait = pool->first; wait && pool->warm; wait = wait->next)
+        wait->bare = false; /* better than none */
     log_debug("python: %s", why);
     if (!pool->warm)
         answer_all(pool, why);
+    else
+        serve(pool);
 }
 
 static const struct zygote_events events = {on_hello, on_failed};
@@ -388,6 +417,26 @@ void pool_check(struct pool *pool)
 const struct boxes *pool_boxes(const struct pool *pool)
 {
     return pool->boxes;
+}
+
+void pool_prepared(struct pool *pool, const char *python, const char *preload, const char *why)
+{
+    pool->preparing = false;
+    if (!python) {
+        answer_all(pool, why);
+        return;
+    }
+    pool->config.prepare = NULL;
+    free((char *)pool->config.python);
+    free((char *)pool->config.preload);
+    pool->config.python = xstrdup(python);
+    pool->config.preload = xstrdup(preload);
+    pool_start(pool);
+}
+
+void pool_show_packages(struct pool *pool, const char *directory)
+{
+    boxes_show_packages(pool->boxes, directory);
 }
 
 int pool_new(const struct pool_config *config, struct pool **ret, struct err *e)

@@ -79,6 +79,7 @@ static void drop_dead_box(struct session *s)
 {
     if (!s->box || box_alive(s->box))
         return;
+    layer_box_gone(s);
     box_end(s->box);
     s->box = NULL;
     pool_check(s->all->pool);
@@ -100,13 +101,15 @@ void session_next(struct session *s)
 
         drop_dead_box(s);
         /* on_kernel may be called before pool_take returns, and then this again: NULL must not overwrite its wait. */
-        wait = pool_take(s->all->pool, s->box, on_kernel, s);
+        wait = pool_take(s->all->pool, s->box, layer_overrides(&s->layer), on_kernel, s);
         if (wait)
             s->wait = wait;
         return;
     }
     if (s->kernel->gone || s->kernel->told)
         return; /* on_gone comes and asks again */
+    if (!layer_ready(s))
+        return;
     if (job->kind->limited && s->all->n_running >= s->all->max_running) {
         s->stalled = true;
         return;
@@ -198,6 +201,7 @@ void session_close(struct session *s)
     }
     box_end(s->box);
     s->box = NULL;
+    layer_fini(&s->layer);
     s->closing = 2;
     uv_close((uv_handle_t *)&s->ladder, on_closed);
     uv_close((uv_handle_t *)&s->tick, on_closed);

@@ -14,6 +14,7 @@
 #include "packages/outcome.h"
 
 struct err;
+struct fetch_settings;
 struct isolation;
 struct isolation_level;
 struct sessions;
@@ -27,9 +28,11 @@ struct sessions_config {
     const char *preload; /* comma-separated modules, or NULL for the default list; "" for none */
     size_t max_sessions; /* 0: the default, likewise below */
     int64_t idle_ms;
-    size_t spare_kernels;              /* kept ready for new sessions, 0 for none: then no sandboxes are either */
-    bool no_warm;                      /* never start a warm zygote (cellblock run) */
-    const struct isolation *isolation; /* sessions are isolated (isolation.h); NULL: local. Outlives the sessions */
+    size_t spare_kernels;                  /* kept ready for new sessions, 0 for none: then no sandboxes are either */
+    bool no_warm;                          /* never start a warm zygote (cellblock run) */
+    const char *packages;                  /* a file of requirements that isolated sessions are to have, or NULL */
+    const struct fetch_settings *fetching; /* where isolated sessions get packages from (fetch/fetch.h); copied */
+    const struct isolation *isolation;     /* sessions are isolated (isolation.h); NULL: local. Outlives the sessions */
 };
 
 /* Strings of config are copied. Starts no process. */

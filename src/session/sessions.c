@@ -12,14 +12,18 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/random.h"
+#include "fetch/fetch.h"
 #include "session/boxes.h"
 #include "session/impl.h"
 #include "session/pool.h"
+#include "session/prepared.h"
 #include "session/processes.h"
 #include "session/watch.h"
+#include "store/store.h"
 
 #define REAP_EVERY_MS 5000
 #define STOP_WITHIN_MS 1500
+#define STOP_INSTALLS_MS 3000 /* more, for installs to end */
 #define STOP_LOOK_MS 5
 
 static void on_reap(uv_timer_t *timer)
@@ -59,6 +63,12 @@ int sessions_new(const struct sessions_config *config, struct sessions **ret, st
         .preload = config->no_warm ? xstrdup("") : xstrdup(config->preload),
         .spare = config->no_warm ? 0 : config->spare_kernels,
     };
+    if (config->isolation && config->fetching) {
+        all->fetching = xnew(struct fetch_settings);
+        *all->fetching = *config->fetching;
+        all->fetching->store_dir = xstrdup(config->fetching->store_dir);
+        all->packages = xstrdup(config->packages);
+    }
     (void)uv_timer_init(config->loop, &all->reaper);
     all->reaper.data = all;
     (void)uv_timer_start(&all->reaper, on_reap, REAP_EVERY_MS, REAP_EVERY_MS);
@@ -92,6 +102,54 @@ static void raise_open_files(void)
     (void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+/* Where nothing can be mounted later, the store has to be shown from the start. */
+static void show_packages(struct sessions *all)
+{
+    struct err e = ERR_INIT;
+    struct fetcher *fetcher;
+    autofree char *sets = NULL;
+
+    if (!all->fetching || boxes_level(pool_boxes(all->pool))->tier != TIER_LANDLOCK)
+        return;
+    fetcher = sessions_fetcher(all, &e);
+    if (!fetcher) {
+        log_warn("nothing can be installed into sessions: %s", e.text);
+        return;
+    }
+    sets = xasprintf("%s/sets", store_dir(fetcher_store(fetcher)));
+    pool_show_packages(all->pool, sets);
+}
+
+static void on_prepared(void *data, const char *python, const char *preload, const char *error)
+{
+    struct sessions *all = data;
+
+    pool_prepared(all->pool, python, preload, error);
+}
+
+static void prepare_environment(void *data)
+{
+    struct sessions *all = data;
+
+    prepared_start(all->prepared, on_prepared, all);
+}
+
+/* The environment of --packages is made when the first interpreter is to start. */
+static int plan_environment(struct sessions *all, struct err *e)
+{
+    struct pool_config *c = all->pool_config;
+
+    if (!all->packages || all->prepared)
+        return 0;
+    if (!sessions_fetcher(all, e))
+        return -e->code;
+    all->prepared = prepared_new(all->loop, all->fetcher, c->python ? c->python : "python3", all->packages, c->preload,
+                                 &all->n_providing);
+    c->prepare = prepare_environment;
+    c->data = all;
+    return 0;
+}
+
 int sessions_prepare(struct sessions *all, struct err *e)
 {
     int r;
@@ -108,12 +166,25 @@ int sessions_prepare(struct sessions *all, struct err *e)
         all->oom_kills = processes_oom_kills();
     }
     all->pool_config->server = all->keeper.server;
+    r = plan_environment(all, e);
+    if (r < 0)
+        return r;
     r = pool_new(all->pool_config, &all->pool, e);
     if (r < 0)
         return r;
+    show_packages(all);
     all->watch = all->isolated ? NULL : watch_new(all->loop, all->workdir);
     free_pool_config(all);
     return 0;
+}
+
+struct fetcher *sessions_fetcher(struct sessions *all, struct err *e)
+{
+    if (!all->fetching)
+        (void)err_set(e, ENOTSUP, "nothing can be installed here");
+    else if (!all->fetcher)
+        (void)fetcher_new(all->loop, all->fetching, &all->fetcher, e);
+    return all->fetcher;
 }
 
 void sessions_warm(struct sessions *all)
@@ -241,9 +312,19 @@ static void on_reaper_closed(uv_handle_t *handle)
     void *data = all->stopped_data;
 
     keeper_stop(&all->keeper);
+    if (all->n_providing) { /* one does not end: what it refers to has to stay */
+        if (stopped)
+            stopped(data);
+        return;
+    }
+    fetcher_free(all->fetcher);
+    free(all->packages);
     watch_free(all->watch);
     fd_close(&all->workdir_fd);
     free_pool_config(all);
+    if (all->fetching)
+        free((char *)all->fetching->store_dir);
+    free(all->fetching);
     free(all->workdir);
     free(all);
     if (stopped)
@@ -254,6 +335,8 @@ static void on_stop_look(uv_timer_t *timer)
 {
     struct sessions *all = timer->data;
 
+    if (all->n_providing && clock_ms() < all->stop_by_ms + STOP_INSTALLS_MS)
+        return;
     if (all->keeper_running && clock_ms() < all->stop_by_ms &&
         processes_kill(processes_mark(all->keeper.server, 0), true, getpid()) > 0)
         return;
@@ -267,6 +350,8 @@ void sessions_stop(struct sessions *all, void (*done)(void *data), void *data)
     while (all->first)
         session_close(all->first);
     sessions_flush_later(all);
+    prepared_free(all->prepared);
+    all->prepared = NULL;
     pool_free(all->pool);
     all->pool = NULL;
     all->stop_by_ms = clock_ms() + STOP_WITHIN_MS;

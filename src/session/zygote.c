@@ -54,6 +54,7 @@ static void free_now(struct zygote *z)
     free(z->interpreter.prefix);
     free(z->interpreter.base_prefix);
     free(z->interpreter.site_packages);
+    free(z->interpreter.sites);
     free((char *)z->config.python);
     free((char *)z->config.workdir);
     free((char *)z->config.preload);
@@ -205,12 +206,12 @@ static int tell_isolation(struct zygote *z)
 
 static void take_hello(struct zygote *z, char *text)
 {
-    char **fields[] = {&z->interpreter.version, &z->interpreter.executable, &z->interpreter.prefix,
-                       &z->interpreter.base_prefix, &z->interpreter.site_packages};
+    char **fields[] = {&z->interpreter.version,     &z->interpreter.executable,    &z->interpreter.prefix,
+                       &z->interpreter.base_prefix, &z->interpreter.site_packages, &z->interpreter.sites};
 
     if (z->ready)
         return;
-    for (size_t i = 0; i < 5; i++)
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
         *fields[i] = xstrdup(text ? strsep(&text, "\n") : "");
     /* What it may read is part of what it has to be told. That it fails is told by who makes the first sandbox. */
     if (z->config.boxes)

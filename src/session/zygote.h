@@ -18,6 +18,7 @@ struct zygote;
 /* What the interpreter said of itself. */
 struct interpreter {
     char *version, *executable, *prefix, *base_prefix, *site_packages; /* owned by the zygote */
+    char *sites; /* the directories of packages on its sys.path, separated by colons */
 };
 
 struct zygote_events {

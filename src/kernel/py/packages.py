@@ -61,14 +61,16 @@ def refresh(fields):
 
     names = []
     notes = []
+    behind = _is_behind(fields)
     for tag, data in fields:
         text = data.decode("utf-8", "surrogateescape")
         if tag == wire.SITE:
-            notes += add_site(text)
+            notes += add_site(text, behind)
         elif tag == wire.EXECUTABLE:
             sys.executable = text
         elif tag == wire.PREFIX:
-            sys.prefix = sys.exec_prefix = text
+            if not state.isolated:  # there, what the base environment has is looked for below its own prefix
+                sys.prefix = sys.exec_prefix = text
             if os.path.exists(os.path.join(text, "pyvenv.cfg")):
                 from . import main
 
@@ -79,7 +81,15 @@ def refresh(fields):
     return "\n".join(notes + loaded_notes(names))
 
 
-def add_site(path):
+def _is_behind(fields):
+    """Does what a session installed come after the base environment? Yes, unless it replaces a part of that."""
+    for tag, data in fields:
+        if tag == wire.PREFIX and state.isolated:
+            return not os.path.exists(os.path.join(os.fsdecode(data), "overrides"))
+    return False
+
+
+def add_site(path, behind=False):
     """site.addsitedir, but in front, and against .pth files that raise or exit. Returns lines to tell."""
     import site
 
@@ -90,16 +100,17 @@ def add_site(path):
             add_new_pth(site, path)
         else:
             site.addsitedir(path)
+            _pth_taken.update(os.path.join(path, name) for name in os.listdir(path) if state.isolated)
     except BaseException as e:
         notes.append("a .pth file in %s failed: %s: %s" % (path, type(e).__name__, e))
     if path not in sys.path:
         sys.path.append(path)
-    new = [p for p in sys.path if p not in before]
-    old = [p for p in sys.path if p in before]
+    new = [p for p in sys.path if p not in before or (state.isolated and p == path)]
+    old = [p for p in sys.path if p not in new]
     at = 1 if old[:1] == [""] else 0
     libraries = [i for i, p in enumerate(old) if p.endswith(("site-packages", "dist-packages"))]
     if libraries:
-        at = libraries[0]
+        at = libraries[-1] + 1 if behind else libraries[0]
     sys.path[:] = old[:at] + new + old[at:]
     return notes
 
@@ -108,7 +119,9 @@ def add_new_pth(site, path):
     """Take the .pth files that came into a directory since this interpreter read those that were there."""
     for name in sorted(os.listdir(path)):
         whole = os.path.join(path, name)
-        if name.endswith(".pth") and os.stat(whole).st_ctime >= state.started and whole not in _pth_taken:
+        if not name.endswith(".pth") or whole in _pth_taken:
+            continue
+        if state.isolated or os.stat(whole).st_ctime >= state.started:
             _pth_taken.add(whole)
             site.addpackage(path, name, None)
 
@@ -131,11 +144,22 @@ def loaded_notes(names):
             if have is not None and str(have) == dist.version:
                 continue
             what = " (%s)" % have if have is not None else ""
-            notes.append(
-                "%s is loaded already%s: start a new session to use %s %s" % (module, what, name, dist.version)
-            )
+            way = "start a new session"
+            if state.isolated:  # in which it would not be installed
+                way = "restart Python in this session with `import os; os._exit(0)`, which keeps the files,"
+            notes.append("%s is loaded already%s: %s to use %s %s" % (module, what, way, name, dist.version))
             break
     return notes
+
+
+def modules_of(name):
+    """The modules that a distribution is there for, without those that are private; empty when it is not there."""
+    import importlib.metadata
+
+    try:
+        return [m for m in _top_modules(importlib.metadata.distribution(name), name) if not m.startswith("_")]
+    except importlib.metadata.PackageNotFoundError:
+        return []
 
 
 def _top_modules(dist, name):

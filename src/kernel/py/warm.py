@@ -12,7 +12,7 @@ import warnings
 
 import _cellblock
 
-from . import zygote
+from . import packages, zygote
 
 # What sessions are likely to use and most machines import in well under a second; what is not installed is left out.
 DEFAULT = "numpy", "pandas", "matplotlib.pyplot", "PIL.Image", "scipy"
@@ -73,6 +73,8 @@ def _expand(names):
     for name in names:
         if name == "default":
             yield from DEFAULT
+        elif name.startswith("dist:"):
+            yield from packages.modules_of(name[5:])
         else:
             yield name
 

@@ -48,7 +48,7 @@ def start(control, mode, preload):
 
 def _hello():
     version = "%d.%d.%d" % sys.version_info[:3]
-    return "\n".join((version, sys.executable or "", sys.prefix, sys.base_prefix, _site_packages()))
+    return "\n".join((version, sys.executable or "", sys.prefix, sys.base_prefix, _site_packages(), _sites()))
 
 
 def _site_packages():
@@ -57,6 +57,11 @@ def _site_packages():
         if path.startswith(sys.prefix + "/") and path.endswith(("/site-packages", "/dist-packages")):
             return path
     return "%s/lib/python%d.%d/site-packages" % ((sys.prefix,) + sys.version_info[:2])
+
+
+def _sites():
+    """Where packages are, in the order of their search: what is installed for sessions has to go with it."""
+    return ":".join(p for p in sys.path if p.endswith(("/site-packages", "/dist-packages")) and ":" not in p)
 
 
 def enter_kernel(config):

@@ -77,7 +77,7 @@ static void test_environment_is_shown(void **state)
     char alias[128];
 
     (void)state;
-    assert_int_equal(boxes_make_plan(&isolation, TIER_FULL, &python, &plan, &e), 0);
+    assert_int_equal(boxes_make_plan(&isolation, TIER_FULL, &python, NULL, &plan, &e), 0);
     assert_true(shows(&plan, venv, venv));
     assert_true(shows(&plan, base, base));
     (void)snprintf(alias, sizeof alias, "%s/python-3.12", root);
@@ -98,7 +98,7 @@ static void test_home_is_not(void **state)
     (void)snprintf(below, sizeof below, "%s/work", venv);
     for (int i = 0; i < 2; i++) {
         assert_int_equal(setenv("HOME", i ? below : venv, 1), 0);
-        assert_int_equal(boxes_make_plan(&isolation, TIER_FULL, &python, &plan, &e), -EINVAL);
+        assert_int_equal(boxes_make_plan(&isolation, TIER_FULL, &python, NULL, &plan, &e), -EINVAL);
         assert_non_null(strstr(e.text, "--python"));
     }
     if (kept)
@@ -115,11 +115,11 @@ static void test_nobody_writes_to_python(void **state)
     struct err e = ERR_INIT;
 
     (void)state;
-    assert_int_equal(boxes_make_plan(&isolation, TIER_FULL, &python, &plan, &e), -EPERM);
+    assert_int_equal(boxes_make_plan(&isolation, TIER_FULL, &python, NULL, &plan, &e), -EPERM);
     mounts[0].source = root;
-    assert_int_equal(boxes_make_plan(&isolation, TIER_FULL, &python, &plan, &e), -EPERM);
+    assert_int_equal(boxes_make_plan(&isolation, TIER_FULL, &python, NULL, &plan, &e), -EPERM);
     mounts[0].writable = false;
-    assert_int_equal(boxes_make_plan(&isolation, TIER_FULL, &python, &plan, &e), 0);
+    assert_int_equal(boxes_make_plan(&isolation, TIER_FULL, &python, NULL, &plan, &e), 0);
 }
 
 static void test_environment_variables(void **state)
