@@ -22,7 +22,7 @@
 #include "packages/shown.h"
 #include "packages/site.h"
 
-struct answer;
+struct reply;
 struct explain;
 struct store;
 struct store_set;
@@ -81,7 +81,7 @@ enum pins { PINS_ALL, PINS_LAYER, PINS_NONE }; /* of what is there: kept at its 
 void gather_all(struct process *p);
 
 /* Makes the set, when there is something new, and the answer. */
-void compose(struct process *p, struct answer *ret);
+void compose(struct process *p, struct reply *ret);
 
 void process_fail(struct process *p, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void process_say(const char *line); /* for the server: cleaned, a line */

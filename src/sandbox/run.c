@@ -12,6 +12,7 @@
 #include "base/err.h"
 #include "base/fd.h"
 #include "sandbox/build.h"
+#include "sandbox/cgroup.h"
 #include "sandbox/home.h"
 #include "sandbox/plan.h"
 #include "sandbox/seal.h"

@@ -1,4 +1,4 @@
-#include "fetch/answer.h"
+#include "fetch/reply.h"
 
 #include <errno.h>
 #include <string.h>
@@ -12,7 +12,7 @@
 
 static const char *const states[] = {[INSTALL_NEW] = "new", [INSTALL_PRESENT] = "present", [INSTALL_FAILED] = "failed"};
 
-void answer_write(const struct answer *a, struct buf *out)
+void reply_write(const struct reply *a, struct buf *out)
 {
     record_add(out, "answer", a->ok ? "ok" : "failed");
     record_add(out, "set", a->set);
@@ -28,11 +28,11 @@ void answer_write(const struct answer *a, struct buf *out)
     }
 }
 
-static bool take_state(struct answer *a, const char *value, bool asked)
+static bool take_state(struct reply *a, const char *value, bool asked)
 {
     struct install_item *item = &a->items[a->n_items];
 
-    if (a->n_items == ANSWER_ITEMS_MAX)
+    if (a->n_items == REPLY_ITEMS_MAX)
         return false;
     for (int i = INSTALL_NEW; i <= INSTALL_FAILED; i++)
         if (strcmp(value, states[i]) == 0) {
@@ -52,7 +52,7 @@ static bool take_text(const char **field, const char *value)
     return true;
 }
 
-static bool take_entry(struct answer *a, const struct record_entry *entry)
+static bool take_entry(struct reply *a, const struct record_entry *entry)
 {
     struct install_item *item = a->n_items ? &a->items[a->n_items - 1] : NULL;
     const char *key = entry->key;
@@ -72,38 +72,38 @@ static bool take_entry(struct answer *a, const struct record_entry *entry)
     return !item && strcmp(key, "notes") == 0 && take_text((const char **)&a->notes, entry->value);
 }
 
-int answer_read(const char *text, size_t size, struct answer *ret)
+int reply_read(const char *text, size_t size, struct reply *ret)
 {
     autorecord struct record r = RECORD_INIT;
-    struct answer a = {0};
+    struct reply a = {0};
     bool good = record_parse(text, size, &r) == 0 && r.n > 0 && strcmp(r.entries[0].key, "answer") == 0;
 
     if (!good)
         return -EBADMSG;
     a.ok = strcmp(r.entries[0].value, "ok") == 0;
-    a.items = xnew_n(struct install_item, ANSWER_ITEMS_MAX);
+    a.items = xnew_n(struct install_item, REPLY_ITEMS_MAX);
     for (size_t i = 1; good && i < r.n; i++)
         good = take_entry(&a, &r.entries[i]);
     if (!good || (a.n_items && !a.items[a.n_items - 1].spec)) {
-        answer_fini(&a);
+        reply_fini(&a);
         return -EBADMSG;
     }
     *ret = a;
     return 0;
 }
 
-void answer_fini(struct answer *a)
+void reply_fini(struct reply *a)
 {
     report_free(a->items, a->n_items);
     free(a->set);
     free(a->error);
     free(a->notes);
-    *a = (struct answer){0};
+    *a = (struct reply){0};
 }
 
-bool answer_fit(struct answer *a, const char *const *specs, size_t n)
+bool reply_fit(struct reply *a, const char *const *specs, size_t n)
 {
-    struct install_item *items = xnew_n(struct install_item, ANSWER_ITEMS_MAX);
+    struct install_item *items = xnew_n(struct install_item, REPLY_ITEMS_MAX);
     autofree bool *used = xnew_n(bool, a->n_items + 1);
     size_t n_items = 0, left = 0;
 
