@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "cli/commands.h"
 #include "cli/options.h"
+#include "fetch/fetch.h"
 #include "sandbox/build.h"
 #include "session/isolation.h"
 #include "session/session.h"
@@ -90,6 +91,7 @@ int main(int argc, char **argv)
     int status = EXIT_USAGE;
 
     builder_hook(argc, argv); /* in the process that makes sandboxes it does not return */
+    fetch_hook(argc, argv);   /* nor in one that fetches packages */
     open_standard_descriptors();
     (void)signal(SIGPIPE, SIG_IGN);
     if (options_parse(argc, argv, &options, &e) < 0)

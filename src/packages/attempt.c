@@ -11,6 +11,7 @@
 #include "base/fd.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "packages/blame.h"
 #include "packages/explain.h"
 #include "packages/installer.h"
 #include "packages/run.h"
@@ -88,47 +89,6 @@ static void skip_inherited(struct packages_run *run)
 
 /* ---- judging a failure ---- */
 
-static void fail_request(struct request *q, const struct explain *why)
-{
-    bool other = *why->package && strcmp(why->package, q->key) != 0 && why->kind != EXPLAIN_CONFLICT &&
-                 why->kind != EXPLAIN_UNKNOWN;
-
-    q->state = REQUEST_FAILED;
-    free(q->reason);
-    q->reason = other ? xasprintf("it needs %s: %s", why->package, why->reason) : xstrdup(why->reason);
-}
-
-/* Mark those that the failure is about; false: it does not say. */
-static bool blame(struct packages_run *run, const struct explain *why)
-{
-    struct request *mentioned = NULL;
-    size_t n_mentioned = 0;
-    bool found = false;
-
-    for (size_t i = 0; i < run->n; i++) {
-        struct request *q = &run->requests[i];
-
-        if (!run->attempted[i] || q->state != REQUEST_WAITING)
-            continue;
-        if (run->n_attempted == 1 || (why->kind != EXPLAIN_CONFLICT && strcmp(q->key, why->package) == 0)) {
-            fail_request(q, why);
-            found = true;
-        } else if (explain_mentions(why, q->key)) {
-            mentioned = q;
-            n_mentioned++;
-            if (why->kind == EXPLAIN_CONFLICT) {
-                fail_request(q, why);
-                found = true;
-            }
-        }
-    }
-    if (!found && n_mentioned == 1) {
-        fail_request(mentioned, why);
-        found = true;
-    }
-    return found;
-}
-
 /* pip's log, from its descriptor. "" for uv. */
 static char *read_log(const struct packages_run *run)
 {
@@ -164,7 +124,7 @@ static void on_failed(struct packages_run *run, const struct child_result *resul
         run->unconstrained = true;
         attempt(run);
     } else {
-        if (!blame(run, &why))
+        if (!blame_requests(run->requests, run->attempted, run->n, &why))
             run->singles = true;
         run->unconstrained = false;
         attempt(run);

@@ -146,7 +146,7 @@ static int spawn(struct child *c, const struct child_params *params, struct err 
     uv_stdio_container_t stdio[5] = {{.flags = UV_IGNORE}}; /* 0: libuv opens /dev/null; 3 and 4: nothing */
     uv_process_options_t options = {
         .exit_cb = on_exited,
-        .file = params->argv[0],
+        .file = params->file ? params->file : params->argv[0],
         .args = (char **)params->argv,
         .env = (char **)params->env,
         .cwd = params->cwd,

@@ -14,6 +14,7 @@ struct err;
 
 struct child_params {
     char *const *argv; /* argv[0]: a path, or a name to look for on PATH */
+    const char *file;  /* the program, where it is not argv[0]; else NULL */
     char *const *env;
     const char *cwd;
     int extra_fd; /* becomes its descriptor 3; -1: none. Stays the caller's, as does the next */

@@ -98,11 +98,15 @@ static const struct {
     [EXPLAIN_PLATFORM] = {"%s has no file for this version of Python and this platform", NULL, DETAIL_CAUSE},
     [EXPLAIN_CONFLICT] = {"the requirements exclude each other", "ask for other versions, or for one of them only",
                           DETAIL_CAUSE},
+    [EXPLAIN_NO_WHEEL] = {"%s has no wheel for this version of Python and this platform, only source, which is not built "
+                          "in isolated sessions",
+                          NULL, DETAIL_NONE},
     [EXPLAIN_BUILD] = {"%s comes as source code, and building it failed (a compiler or library may be missing)", NULL,
                        DETAIL_TAIL},
     [EXPLAIN_HASH] = {"the file that came is not the one that the index announces (its hash differs)", NULL,
                       DETAIL_NONE},
     [EXPLAIN_BAD_FILE] = {"the file of %s is damaged", NULL, DETAIL_LINE},
+    [EXPLAIN_TOO_LARGE] = {"%s is larger than what is accepted", NULL, DETAIL_LINE},
     [EXPLAIN_REFUSED] = {"the index refuses access",
                          "check its address and credentials, and whether this package is "
                          "allowed there",
@@ -440,6 +444,17 @@ void explain(const char *out, size_t size, const char *log, size_t log_size, str
     ret->section = xstrdup(section);
     detail = detail_text(kinds[ret->kind].detail, in, section, sign, details);
     say(detail, ret);
+}
+
+void explain_of_kind(enum explain_kind kind, const char *package, const char *detail, struct explain *ret)
+{
+    autofree char *said = explain_clean(detail ? detail : "", detail ? strlen(detail) : 0);
+
+    memset(ret, 0, sizeof(*ret));
+    ret->kind = kind;
+    (void)snprintf(ret->package, sizeof(ret->package), "%s", package);
+    ret->section = xstrdup("");
+    say(said, ret);
 }
 
 void explain_fini(struct explain *x)

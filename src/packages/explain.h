@@ -15,9 +15,11 @@ enum explain_kind {
     EXPLAIN_PYTHON,     /* for other versions of Python */
     EXPLAIN_PLATFORM,   /* for other platforms */
     EXPLAIN_CONFLICT,
+    EXPLAIN_NO_WHEEL, /* source only, and nothing is built */
     EXPLAIN_BUILD,
     EXPLAIN_HASH,
     EXPLAIN_BAD_FILE,
+    EXPLAIN_TOO_LARGE,
     EXPLAIN_REFUSED, /* the index answered 401 or 403, perhaps only for this package */
     EXPLAIN_INDEX,   /* the index answered with another error */
     EXPLAIN_NETWORK,
@@ -38,6 +40,9 @@ struct explain {
 
 /* out: what the installer printed. log: pip's log with all its details, or NULL. */
 void explain(const char *out, size_t size, const char *log, size_t log_size, struct explain *ret);
+
+/* The same of a failure whose kind and package are known; detail may be NULL. Both texts are cleaned. */
+void explain_of_kind(enum explain_kind kind, const char *package, const char *detail, struct explain *ret);
 void explain_fini(struct explain *x);
 
 /* Does the error speak of this package (a normalised name)? */

@@ -203,7 +203,7 @@ void run_child(struct packages_run *run, const struct words *argv, const char *c
     static const struct child_ops ops = {on_line, on_child_done};
     autowords struct words env = {NULL, 0};
     bool no_index = false;
-    struct child_params params = {argv->items, NULL, cwd, run->extra_fd, run->dir_lock};
+    struct child_params params = {argv->items, NULL, NULL, cwd, run->extra_fd, run->dir_lock};
     struct err e = ERR_INIT;
 
     installer_env(run->workdir, run->dir, for_uv, &env, &no_index);

@@ -12,6 +12,7 @@
 #include "base/err.h"
 #include "base/fd.h"
 #include "sandbox/build.h"
+#include "sandbox/cgroup.h"
 #include "sandbox/home.h"
 #include "sandbox/plan.h"
 #include "sandbox/seal.h"
@@ -37,6 +38,11 @@ static _Noreturn void become_code(const struct run_config *config, int errors)
     struct err e = ERR_INIT;
     sigset_t none;
 
+    if ((config->in > 0 && dup2(config->in, 0) < 0) ||
+        (config->out > 0 && (dup2(config->out, 1) < 0 || dup2(config->out, 2) < 0))) {
+        (void)err_errno(&e, "dup2");
+        report(errors, &e);
+    }
     if (!config->enter.namespaces) {
         home_path(home + strlen("HOME="), config->enter.home, HOME_WORKSPACE);
         home_path(tmp + strlen("TMPDIR="), config->enter.home, HOME_TMP);
@@ -52,13 +58,14 @@ static _Noreturn void become_code(const struct run_config *config, int errors)
         (void)close(errors);
         _exit(config->check());
     }
-    (void)execvpe(config->argv[0], config->argv, environment);
+    (void)execvpe(config->argv[0], config->argv, config->environment ? config->environment : environment);
     (void)err_errno(&e, "start %s in the sandbox", config->argv[0]);
     report(errors, &e);
 }
 
 /* The zygote's part: this process becomes able to join, and is the parent of the one that does. */
-static _Noreturn void become_launcher(const struct builder *b, const struct run_config *config, int errors)
+static _Noreturn void become_launcher(const struct builder *b, const struct sandbox *s, const struct run_config *config,
+                                      int errors)
 {
     struct err e = ERR_INIT;
     int status = 0;
@@ -66,6 +73,11 @@ static _Noreturn void become_launcher(const struct builder *b, const struct run_
 
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     (void)close(b->sock); /* or the builder would not see that its server has ended */
+    status = s->n_cgroup ? cgroup_enter(s->cgroup, s->n_cgroup) : 0;
+    if (status < 0) {
+        (void)err_set(&e, -status, "enter the sandbox's control group: %s", strerror(-status));
+        report(errors, &e);
+    }
     if (enter_outer(b->userns, &e) < 0 || enter_target(config->enter.pidfd, config->enter.namespaces, &e) < 0)
         report(errors, &e);
     pid = fork();
@@ -100,29 +112,40 @@ static int read_report(int fd, struct err *ret)
     return 0;
 }
 
-int run_inside(const struct builder *b, const struct sandbox *s, const struct run_config *config, int *ret_status,
-               struct err *e)
+int run_start(const struct builder *b, const struct sandbox *s, const struct run_config *config, struct run *ret,
+              struct err *e)
 {
     struct run_config joined = *config;
-    struct err said = ERR_INIT;
     int pair[2], status = fd_socketpair(SOCK_STREAM, pair);
-    pid_t pid;
 
     if (status < 0)
-        return err_set(e, -status, "socketpair");
+        return err_set(e, -status, "socketpair: %s", strerror(-status));
     joined.enter.pidfd = s->pidfd;
     joined.enter.namespaces = s->namespaces;
     joined.enter.uid = s->uid;
     joined.enter.home = s->home;
-    pid = fork();
-    if (pid == 0) {
+    ret->pid = fork();
+    if (ret->pid == 0) {
         (void)close(pair[0]);
-        become_launcher(b, &joined, pair[1]);
+        become_launcher(b, s, &joined, pair[1]);
     }
     fd_close(&pair[1]);
-    status = pid < 0 ? -errno : read_report(pair[0], &said);
-    fd_close(&pair[0]);
-    while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+    ret->report = pair[0];
+    if (ret->pid < 0) {
+        (void)err_errno(e, "fork");
+        fd_close(&ret->report);
+        return -e->code;
+    }
+    return 0;
+}
+
+int run_wait(struct run *run, int *ret_status, struct err *e)
+{
+    struct err said = ERR_INIT;
+    int status = read_report(run->report, &said);
+
+    fd_close(&run->report);
+    while (waitpid(run->pid, NULL, 0) < 0 && errno == EINTR)
         ;
     if (status < 0)
         return err_set(e, -status, "the process that joins the sandbox: %s", strerror(-status));
@@ -130,4 +153,13 @@ int run_inside(const struct builder *b, const struct sandbox *s, const struct ru
         return err_set(e, said.code, "%s", said.text);
     memcpy(ret_status, said.text, sizeof *ret_status);
     return 0;
+}
+
+int run_inside(const struct builder *b, const struct sandbox *s, const struct run_config *config, int *ret_status,
+               struct err *e)
+{
+    struct run run;
+    int status = run_start(b, s, config, &run, e);
+
+    return status < 0 ? status : run_wait(&run, ret_status, e);
 }

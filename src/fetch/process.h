@@ -1,0 +1,89 @@
+/*
+ * The process that fetches, while it does. One job, then it ends; nothing here waits for anybody but for the programs in
+ * the sandbox, because the server ends it when it takes too long.
+ *
+ *     process.c   the job, the result          tool.c      one run of the program in the sandbox
+ *     resolve.c   which wheels                 gather.c    fetching and publishing them
+ *     compose.c   the set of them
+ */
+#ifndef CELLBLOCK_FETCH_PROCESS_H
+#define CELLBLOCK_FETCH_PROCESS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/buf.h"
+#include "fetch/box.h"
+#include "fetch/fetch.h"
+#include "fetch/lock.h"
+#include "fetch/record.h"
+#include "fetch/settings.h"
+#include "packages/report.h"
+#include "packages/shown.h"
+#include "packages/site.h"
+
+struct reply;
+struct explain;
+struct store;
+struct store_set;
+struct store_work;
+
+#define FETCH_FD 3 /* the job, and then the result */
+
+struct process {
+    struct record job; /* what follows points into it */
+    struct fetch_base base;
+    const char *key, *layer_id;
+    const char *uv; /* NULL: pip */
+    bool offline;
+    struct request *requests;
+    size_t n;
+
+    char *cache_tag; /* cpython-311 */
+    char *lib;       /* lib/python3.11/site-packages */
+    struct store *store;
+    struct store_work *work;
+    struct store_set *layer; /* NULL: none */
+    struct box box;
+    struct settings settings;
+    struct shown shown;
+    char *home, *bundle; /* paths in the work directory */
+    struct site site;    /* what the base environment has */
+    struct wheels has;   /* what the session has */
+    struct wheels found; /* what is to be in the set besides; all with an id once they are gathered */
+    struct buf notes;
+
+    bool *there;     /* which requests were satisfied from the start */
+    bool *attempted; /* which the running attempt is about */
+    size_t n_attempted;
+    char *error; /* of the whole: nothing else is tried */
+};
+
+/* `resolve` or `unpack` with these lines of the job, to which what is common to both is added. 0 with the exit status
+ * (-1: a signal ended it, see e) and output; -errno and e: it was not run. */
+int tool_run(struct process *p, const char *what, const char *lines, struct buf *ret_output, int *ret_status,
+             struct err *e);
+int tool_open(struct process *p, struct err *e); /* what it needs, made once */
+void tool_close(struct process *p);
+char *tool_file(struct process *p, const char *name); /* what it wrote; NULL: nothing; the caller frees */
+
+/* Fills found: what the requests that do not fail need. p->error, or some requests have failed. */
+void resolve_all(struct process *p);
+
+/* The wheels of these requirements alone, added to ret. -errno when there is no answer; then why (explain_fini). */
+int resolve_specs(struct process *p, const char *const *specs, size_t n, int pins, struct wheels *ret,
+                  struct explain *why);
+
+enum pins { PINS_ALL, PINS_LAYER, PINS_NONE }; /* of what is there: kept at its version */
+
+/* Found wheels that are not in the store are fetched into it. What cannot be had is gone from found afterwards, and the
+ * requests that need it have failed, or p->error. */
+void gather_all(struct process *p);
+
+/* Makes the set, when there is something new, and the answer. */
+void compose(struct process *p, struct reply *ret);
+
+void process_fail(struct process *p, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void process_say(const char *line); /* for the server: cleaned, a line */
+
+#endif

@@ -1,0 +1,62 @@
+"""A pylock.toml (PEP 751) that uv wrote for this interpreter, to the wheels to fetch."""
+
+import os
+import re
+from urllib.parse import quote, unquote, urljoin, urlsplit
+
+from . import toml
+from .job import Wheel
+from .names import WheelName, normal
+from .problem import Problem, BAD_FILE
+from .tags import Ranking
+
+_strong = ("sha512", "sha384", "sha256", "blake2b")
+
+
+def read(text, base):
+    """base: the directory that relative paths start from."""
+    ranking = Ranking()
+    wheels = []
+    for package in toml.loads(text).get("packages", []):
+        wheels.append(_choose(package, ranking, base))
+    return wheels
+
+
+def _choose(package, ranking, base):
+    name = normal(package["name"])
+    if "archive" in package:
+        candidates = [_wheel(package, package["archive"], base)]
+    else:
+        candidates = [_wheel(package, entry, base) for entry in package.get("wheels", [])]
+    best = None
+    for wheel in candidates:
+        try:
+            key = ranking.key(WheelName(wheel.filename))
+        except Problem:
+            continue
+        if key is not None and (best is None or key < best[0]):
+            best = (key, wheel)
+    if best is None:
+        raise Problem(BAD_FILE, "%s has no wheel for this Python and platform" % name)
+    return best[1]
+
+
+def _wheel(package, entry, base):
+    if entry.get("url"):
+        url = entry["url"]
+    else:
+        path = entry["path"]
+        url = "file://" + quote(os.path.normpath(os.path.join(base, path)))
+    filename = entry.get("name") or unquote(urlsplit(url).path.rpartition("/")[2])
+    version = package.get("version")
+    if version is None:  # a direct reference: the file's name has it
+        version = WheelName(filename).version
+    hashes = {key.lower(): value for key, value in (entry.get("hashes") or {}).items()}
+    sha256 = hashes.get("sha256")
+    if sha256 is None:
+        # An index with another kind of hash: it travels with the address, as on index pages (PEP 503).
+        for kind in _strong:
+            if kind in hashes and "#" not in url and re.fullmatch("[0-9A-Fa-f]+", hashes[kind]):
+                url = urljoin(url, "#%s=%s" % (kind, hashes[kind]))
+                break
+    return Wheel(normal(package["name"]), version, filename, sha256, entry.get("size"), url)

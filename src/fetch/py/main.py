@@ -1,0 +1,46 @@
+"""
+Runs inside of the fetch sandbox, in its writable directory: resolves with uv or pip, or fetches and unpacks wheels.
+
+What is said here about wheels holds for hostile ones: nothing of a package is run or imported, and what the program
+itself decides from a wheel is a path below the directory that it unpacks to, never more. The sandbox is what holds if
+that is wrong.
+"""
+
+import os
+import sys
+
+USAGE = "usage: resolve|unpack, with the file `job` in the current directory"
+
+
+def run(arguments):
+    """Does not return: threads that still wait for a dead server are not waited for."""
+    status = 1
+    try:
+        from .job import Job
+
+        if arguments == ["resolve"]:
+            from . import resolve
+
+            status = resolve.run(Job())
+        elif arguments == ["unpack"]:
+            from . import fetch
+
+            status = fetch.run(Job())
+        else:
+            print(USAGE, file=sys.stderr)
+            status = 2
+    except BaseException as error:
+        from .problem import Problem
+
+        if isinstance(error, Problem):
+            print("error: %s" % error.reason, file=sys.stderr)
+        else:
+            import traceback
+
+            traceback.print_exc()
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            pass
+    os._exit(status)

@@ -1,0 +1,108 @@
+"""
+`resolve`: what has to be fetched for the specifiers. uv says it without downloading; pip (here for machines that have
+no uv) downloads. Both choose wheels only: nothing of a package may run here.
+"""
+
+import glob
+import hashlib
+import os
+import re
+import resource
+import subprocess
+import sys
+
+from . import lock
+from .job import Wheel, write_file, write_lock
+from .names import WheelName
+
+WHEELS = "wheels"  # where pip puts them, below the current directory
+# pip from a wheel: the one that ensurepip would install.
+_pip_of_wheel = "import runpy, sys; sys.path.insert(0, sys.argv.pop(1)); runpy.run_module('pip', run_name='__main__')"
+
+
+def run(job):
+    """The exit status: that of uv or pip."""
+    for spec in job.all("spec") + job.all("constraint"):
+        # In a requirements file these would be options, or the environment's secrets.
+        if not spec.strip() or spec.lstrip().startswith("-") or "${" in spec or not spec.isprintable():
+            print("error: %r is no requirement" % spec, file=sys.stderr)
+            return 2
+    constraints = job.all("constraint")
+    if constraints:
+        write_file("constraints.txt", "".join(line + "\n" for line in constraints))
+    common = ["--only-binary", ":all:"]
+    if job.flag("no-index"):
+        common.append("--no-index")
+    if constraints:
+        common += ["--constraint", "constraints.txt"]
+    for folder in job.all("wheel-dir"):
+        common += ["--find-links", folder]
+    if job.get("cache"):
+        common += ["--cache-dir", job.get("cache")]
+    # What a hostile index can fill a disk with at once.
+    most = job.number("max-wheel-bytes", 2 << 30)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+    tool = job.get("tool", "pip")
+    return _pip(job, common) if tool == "pip" else _uv(tool, job, common)
+
+
+def _uv(uv, job, common):
+    write_file("requirements.in", "".join(spec + "\n" for spec in job.all("spec")))
+    command = [uv, "pip", "compile", "--format", "pylock.toml", "--color", "never", "--no-header", "--no-annotate"]
+    command += ["--python", job.get("python", sys.executable)] + common
+    if job.flag("offline"):
+        command.append("--offline")
+    with open("pylock.toml", "wb") as out:
+        status = subprocess.run(command + ["requirements.in"], stdin=subprocess.DEVNULL, stdout=out).returncode
+    if status:
+        return status if status > 0 else 128 - status
+    with open("pylock.toml", encoding="utf-8") as file:
+        write_lock(lock.read(file.read(), os.getcwd()))
+    return 0
+
+
+def _pip(job, common):
+    pip = _find_pip(job.get("python", sys.executable))
+    if pip is None:
+        print("error: No module named pip", file=sys.stderr)
+        return 1
+    os.makedirs(WHEELS, exist_ok=True)
+    command = pip + ["download", "--dest", WHEELS, "--progress-bar", "off", "--no-color", "--no-input"]
+    # Its log tells an index that refuses from a package that does not exist; what it prints does not.
+    command += ["--disable-pip-version-check", "--log", "pip.log"] + common
+    if job.flag("offline") and "--no-index" not in common:
+        command.append("--no-index")
+    status = subprocess.run(command + ["--"] + job.all("spec"), stdin=subprocess.DEVNULL).returncode
+    if status:
+        return status if status > 0 else 128 - status
+    write_lock(_downloaded(name) for name in sorted(os.listdir(WHEELS)))
+    return 0
+
+
+def _downloaded(filename):
+    name = WheelName(filename)
+    path = os.path.join(WHEELS, filename)
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        for block in iter(lambda: file.read(1 << 20), b""):
+            digest.update(block)
+    return Wheel(name.name, name.version, filename, digest.hexdigest(), os.path.getsize(path), "file:" + path)
+
+
+def _find_pip(python):
+    """How to call the interpreter's pip, or the one of its ensurepip; None."""
+    if python == sys.executable:
+        from importlib.util import find_spec
+
+        if find_spec("pip"):
+            return [python, "-I", "-m", "pip"]
+    elif subprocess.run([python, "-I", "-c", "import pip"], stderr=subprocess.DEVNULL).returncode == 0:
+        return [python, "-I", "-m", "pip"]
+    # Debian keeps the wheel elsewhere, and may have it without ensurepip.
+    folders = [os.path.join(os.path.dirname(os.__file__), "ensurepip", "_bundled"), "/usr/share/python-wheels"]
+    for folder in folders:
+        found = glob.glob(os.path.join(glob.escape(folder), "pip-*.whl"))
+        if found:
+            newest = max(found, key=lambda path: [int(part) for part in re.findall(r"\d+", os.path.basename(path))])
+            return [python, "-I", "-c", _pip_of_wheel, newest]
+    return None

@@ -1,0 +1,210 @@
+/*
+ * Which wheels are needed. All requirements go to one call, because only so their dependencies are resolved together.
+ * What is there is kept at its version as long as that is possible: two versions of numpy, one of them loaded already,
+ * do harm. When it fails because of one requirement, the rest is tried again without it; when nobody can tell which one,
+ * one at a time. (As packages/attempt.c does it for local sessions.)
+ */
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "fetch/key.h"
+#include "fetch/process.h"
+#include "packages/blame.h"
+#include "packages/explain.h"
+#include "packages/requirement.h"
+#include "packages/version.h"
+
+/* ---- what is there ---- */
+
+static const char *version_there(const struct process *p, const char *key)
+{
+    const struct wheel *own = wheels_find(&p->has, key);
+    const struct site_package *base = own ? NULL : site_find(&p->site, key);
+
+    return own ? own->version : base ? base->version : NULL;
+}
+
+/* Is it there in a version that needs no resolver to see that it is wanted: any, or exactly this? */
+static bool is_there(const struct process *p, const struct request *q)
+{
+    const char *version = version_there(p, q->key);
+    autofree char *spec = NULL, *exact = NULL;
+
+    if (!version || q->bare)
+        return version != NULL;
+    spec = key_of_spec(q->spec);
+    exact = xasprintf("%s==%s", q->key, version);
+    return strcmp(spec, exact) == 0;
+}
+
+/* ---- one call ---- */
+
+enum asking { NOT_ASKED, ASKED, ASKED_EXACTLY };
+
+static enum asking how_asked(const char *const *specs, size_t n, const char *key)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct requirement parsed;
+
+        if (requirement_parse(specs[i], &parsed, NULL) == 0 && strcmp(parsed.name, key) == 0)
+            return parsed.has_url || strstr(specs[i], "==") ? ASKED_EXACTLY : ASKED;
+    }
+    return NOT_ASKED;
+}
+
+static bool can_be_pinned(const char *version)
+{
+    return version_check(version, strlen(version), NULL) && !strchr(version, '*');
+}
+
+/* Returns how many versions are pinned that need not be. */
+static size_t add_pins(const struct process *p, const char *const *specs, size_t n, int pins, struct buf *job)
+{
+    size_t n_pins = 0;
+
+    for (size_t i = 0; i < p->found.n; i++)
+        if (how_asked(specs, n, p->found.items[i].key) == NOT_ASKED)
+            (void)buf_printf(job, "constraint %s==%s\n", p->found.items[i].key, p->found.items[i].version);
+    for (size_t i = 0; i < p->has.n && pins <= PINS_LAYER; i++) {
+        const struct wheel *w = &p->has.items[i];
+
+        if (wheels_find(&p->found, w->key) || how_asked(specs, n, w->key) > (pins == PINS_ALL ? ASKED : NOT_ASKED))
+            continue;
+        (void)buf_printf(job, "constraint %s==%s\n", w->key, w->version);
+        n_pins++;
+    }
+    for (size_t i = 0; i < p->site.n && pins == PINS_ALL; i++) {
+        const struct site_package *s = &p->site.items[i];
+
+        if (wheels_find(&p->found, s->key) || wheels_find(&p->has, s->key) || !can_be_pinned(s->version) ||
+            how_asked(specs, n, s->key) == ASKED_EXACTLY)
+            continue;
+        (void)buf_printf(job, "constraint %s==%s\n", s->key, s->version);
+        n_pins++;
+    }
+    return n_pins;
+}
+
+/* An uv from before it could write what is read here. */
+static bool is_too_old(const char *output)
+{
+    return strstr(output, "pylock.toml") && (strstr(output, "unexpected argument") || strstr(output, "invalid value"));
+}
+
+int resolve_specs(struct process *p, const char *const *specs, size_t n, int pins, struct wheels *ret,
+                  struct explain *why)
+{
+    autobuf struct buf job = BUF_INIT, output = BUF_INIT;
+    autofree char *text = NULL;
+    struct err e = ERR_INIT;
+    int status = 0;
+
+    memset(why, 0, sizeof *why);
+    for (size_t i = 0; i < n; i++)
+        (void)buf_printf(&job, "spec %s\n", specs[i]);
+    (void)add_pins(p, specs, n, pins, &job);
+    if (tool_run(p, "resolve", buf_str(&job), &output, &status, &e) < 0 || status < 0) {
+        process_fail(p, "%s", e.text);
+        return -EIO;
+    }
+    if (status != 0 && p->uv && is_too_old(buf_str(&output))) {
+        p->uv = NULL;
+        return resolve_specs(p, specs, n, pins, ret, why);
+    }
+    if (status != 0) {
+        autofree char *log = tool_file(p, "pip.log");
+
+        explain(buf_str(&output), output.len, log, log ? strlen(log) : 0, why);
+        return -ENOENT;
+    }
+    text = tool_file(p, "lock");
+    if (lock_parse(text ? text : "", p->cache_tag, ret, &e) < 0) {
+        process_fail(p, "%s", e.text);
+        return -EBADMSG;
+    }
+    return 0;
+}
+
+/* ---- all ---- */
+
+/* What of an answer is not there yet. */
+static void take(struct process *p, const struct wheels *got)
+{
+    for (size_t i = 0; i < got->n; i++) {
+        const struct wheel *w = &got->items[i];
+        const char *version = version_there(p, w->key);
+
+        if (version && strcmp(version, w->version) == 0)
+            wheels_drop(&p->found, w->key);
+        else
+            wheels_put(&p->found, w->key, w->version, w->id, w->line);
+    }
+}
+
+struct attempt {
+    int pins;
+    bool singles;
+    size_t n_refused; /* answers 401 or 403, one after the other */
+};
+
+static void judge(struct process *p, struct attempt *a, const struct explain *why)
+{
+    a->n_refused = why->kind == EXPLAIN_REFUSED ? a->n_refused + 1 : 0;
+    if (explain_is_global(why->kind) || a->n_refused > 1) { /* 403 for one package is a policy, for two the index */
+        process_fail(p, "%s", why->reason);
+    } else if (a->pins < PINS_NONE && why->kind <= EXPLAIN_BUILD && p->has.n + p->site.n > 0) {
+        a->pins++;
+        if (a->pins == PINS_LAYER && p->has.n == 0)
+            a->pins++;
+    } else {
+        if (!blame_requests(p->requests, p->attempted, p->n, why))
+            a->singles = true;
+        a->pins = PINS_ALL;
+    }
+}
+
+static void attempt(struct process *p, struct attempt *a, const char **specs)
+{
+    autowheels struct wheels got = {NULL, 0};
+    struct explain why;
+    int r = resolve_specs(p, specs, p->n_attempted, a->pins, &got, &why);
+
+    if (r == 0) {
+        take(p, &got);
+        for (size_t i = 0; i < p->n; i++)
+            if (p->attempted[i])
+                p->requests[i].state = REQUEST_DONE;
+        a->pins = PINS_ALL;
+        a->n_refused = 0;
+    } else if (!p->error) {
+        judge(p, a, &why);
+    }
+    explain_fini(&why);
+}
+
+void resolve_all(struct process *p)
+{
+    autofree const char **specs = xnew_n(const char *, p->n + 1);
+    struct attempt a = {PINS_ALL, false, 0};
+
+    for (size_t i = 0; i < p->n; i++)
+        if (p->requests[i].state == REQUEST_WAITING && is_there(p, &p->requests[i])) {
+            p->requests[i].state = REQUEST_DONE;
+            p->there[i] = true;
+        }
+    while (!p->error) {
+        p->n_attempted = 0;
+        for (size_t i = 0; i < p->n; i++) {
+            p->attempted[i] = p->requests[i].state == REQUEST_WAITING && !(a.singles && p->n_attempted);
+            if (p->attempted[i])
+                specs[p->n_attempted++] = p->requests[i].spec;
+        }
+        if (p->n_attempted == 0)
+            return;
+        attempt(p, &a, specs);
+    }
+}
