@@ -11,21 +11,21 @@
 #define MIB (1024 * KIB)
 
 /* Protocol. */
-#define LIMIT_MESSAGE_IN (4 * MIB)      /* one message from a client; a longer one is answered with an error */
-#define LIMIT_JSON_DEPTH 64             /* nesting of a message from a client */
-#define LIMIT_MESSAGE_OUT (1000 * KIB)  /* one message to a client: some refuse an event over 1 MiB */
-#define LIMIT_INFLIGHT 256              /* requests of one connection that are not answered yet */
-#define LIMIT_CLIENT_QUEUE (64 * MIB)   /* unsent bytes to a client that does not read, then it is dropped */
-#define LIMIT_RESOURCE_READ (7 * MIB)   /* a file read over stdio: some clients close at a line over 10 MiB */
-#define LIMIT_STDIO_GRACE_MS 1000       /* for running calls after the end of stdin */
-#define LIMIT_STDIO_FLUSH_MS 300        /* for unsent answers at the end */
+#define LIMIT_MESSAGE_IN (4 * MIB)     /* one message from a client; a longer one is answered with an error */
+#define LIMIT_JSON_DEPTH 64            /* nesting of a message from a client */
+#define LIMIT_MESSAGE_OUT (1000 * KIB) /* one message to a client: some refuse an event over 1 MiB */
+#define LIMIT_INFLIGHT 256             /* requests of one connection that are not answered yet */
+#define LIMIT_CLIENT_QUEUE (64 * MIB)  /* unsent bytes to a client that does not read, then it is dropped */
+#define LIMIT_RESOURCE_READ (7 * MIB)  /* a file read over stdio: some clients close at a line over 10 MiB */
+#define LIMIT_STDIO_GRACE_MS 1000      /* for running calls after the end of stdin */
+#define LIMIT_STDIO_FLUSH_MS 300       /* for unsent answers at the end */
 
 /* Sessions. */
 #define LIMIT_SESSIONS 256
 #define LIMIT_SESSION_IDLE_MS (30 * 60 * 1000)
-#define LIMIT_QUEUE 64                  /* executions that wait in one session */
+#define LIMIT_QUEUE 64 /* executions that wait in one session */
 #define LIMIT_RUNNING_PER_CORE 8
-#define LIMIT_SPARE_KERNELS 1           /* kernels kept ready for the next session */
+#define LIMIT_SPARE_KERNELS 1 /* kernels kept ready for the next session */
 
 /* Executions. */
 #define LIMIT_TIMEOUT_DEFAULT_MS 30000
@@ -44,20 +44,21 @@
 /* Isolated sessions: each, and settable (src/cli/isolation_options.c). */
 #define LIMIT_BOX_MEMORY (1024 * MIB)
 #define LIMIT_BOX_WORKSPACE (1024 * MIB)
-#define LIMIT_BOX_TMP (256 * MIB)       /* of /tmp and of /dev/shm */
+#define LIMIT_BOX_TMP (256 * MIB) /* of /tmp and of /dev/shm */
 #define LIMIT_BOX_INODES 65536
 #define LIMIT_BOX_FILE (1024 * MIB)
-#define LIMIT_BOX_PROCESSES 128         /* threads count too */
+#define LIMIT_BOX_PROCESSES 128 /* threads count too */
 #define LIMIT_BOX_OPEN_FILES 1024
-#define LIMIT_BOXES_READY 2             /* sandboxes kept ready, each about a tenth of a megabyte */
+#define LIMIT_BOXES_READY 2 /* sandboxes kept ready, each about a tenth of a megabyte */
 
 /* Kernels. */
-#define LIMIT_FRAME (16 * MIB)          /* one frame from or to a kernel */
+#define LIMIT_FRAME (16 * MIB) /* one frame from or to a kernel */
 #define LIMIT_FRAME_FIELDS 256
 
 /* Packages. */
 #define LIMIT_PACKAGES 100              /* requirements of one install */
 #define LIMIT_REQUIREMENT 1000          /* bytes of one requirement */
+#define LIMIT_RESOLVE_TTL_S (24 * 3600) /* the same packages again, without asking the index */
 #define LIMIT_INSTALL_MS 60000
 
 /* The store of packages for isolated sessions. A wheel is refused before and while it is unpacked: neither pip nor uv

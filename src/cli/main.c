@@ -31,7 +31,14 @@ int command_sessions(const struct options *options, uv_loop_t *loop, int no_warm
 {
     autofree char *workdir = realpath(options->workdir && *options->workdir ? options->workdir : ".", NULL);
     autofree char *python = options->python && *options->python ? absolute(options->python) : NULL;
+    autofree char *packages = options->packages && *options->packages ? realpath(options->packages, NULL) : NULL;
     static struct isolation isolation; /* outlives the sessions */
+    struct fetch_settings fetching = {
+        .store_dir = options->store,
+        .store_bytes = options->store_bytes,
+        .resolve_ttl_ms = (int64_t)options->resolve_ttl_s * 1000,
+        .offline = options->offline,
+    };
     struct sessions_config config = {
         .loop = loop,
         .workdir = workdir,
@@ -41,11 +48,15 @@ int command_sessions(const struct options *options, uv_loop_t *loop, int no_warm
         .spare_kernels = (size_t)options->spare_kernels,
         .idle_ms = options->session_idle_ms,
         .no_warm = no_warm,
+        .packages = packages,
+        .fetching = &fetching,
         .isolation = options->local ? NULL : &isolation,
     };
 
     if (!workdir)
         return err_errno(e, "cannot use %s as the working directory", options->workdir ? options->workdir : ".");
+    if (options->packages && *options->packages && !packages)
+        return err_errno(e, "--packages %s", options->packages);
     if (!options->local && options_isolation(options, &isolation, e) < 0)
         return -e->code;
     if (sessions_new(&config, ret, e) < 0)

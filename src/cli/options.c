@@ -76,6 +76,17 @@ static const struct option options[] = {
     {"--require-isolation", "LEVEL", "CELLBLOCK_REQUIRE_ISOLATION",
      "do not start below full, no-proc, landlock or any (default: any); see cellblock doctor", ISOLATED, TEXT,
      AT(isolation.level), 0, 0, 0},
+    {"--packages", "FILE", "CELLBLOCK_PACKAGES",
+     "requirements.txt or pyproject.toml: what every session has, besides the interpreter's", ISOLATED, TEXT,
+     AT(packages), 0, 0, 0},
+    {"--resolve-ttl", "SECONDS", "CELLBLOCK_RESOLVE_TTL", "install the same again without asking the index", ISOLATED,
+     NUMBER, AT(resolve_ttl_s), 0, YEAR_SECONDS, LIMIT_RESOLVE_TTL_S},
+    {"--offline", NULL, "CELLBLOCK_OFFLINE", "ask no index: install what the store has", ISOLATED, FLAG, AT(offline), 0,
+     0, 0},
+    {"--store", "DIR", "CELLBLOCK_STORE", "where packages are kept (default: ~/.cache/cellblock/store)", ISOLATED, TEXT,
+     AT(store), 0, 0, 0},
+    {"--store-size", "SIZE", "CELLBLOCK_STORE_SIZE", "how much of them", ISOLATED, SIZE, AT(store_bytes), 64 * MIB,
+     16 * TIB, LIMIT_STORE_BYTES},
     {"--figures", "DIR", NULL, "keep the figures of the code there", RUN, TEXT, AT(figures), 0, 0, 0},
 };
 
@@ -391,6 +402,7 @@ int options_parse(int argc, char **argv, struct options *ret, struct err *e)
     int r = 0;
 
     ret->spare_kernels = LIMIT_SPARE_KERNELS;
+    ret->resolve_ttl_s = LIMIT_RESOLVE_TTL_S;
     ret->command = find_command(argc > 1 ? argv[1] : NULL, &found);
     ask_for_help(argc, argv, &ret->command);
     if (ret->command == COMMAND_HELP || ret->command == COMMAND_VERSION)

@@ -31,6 +31,11 @@ struct options {
     uint64_t max_sessions;
     uint64_t spare_kernels; /* LIMIT_SPARE_KERNELS when not given */
     struct isolation_options isolation;
+    /* packages of isolated sessions */
+    const char *packages, *store;
+    uint64_t store_bytes;   /* 0: not given */
+    uint64_t resolve_ttl_s; /* LIMIT_RESOLVE_TTL_S when not given */
+    bool offline;
     /* run */
     const char *code, *file, *figures;
     /* cp */
