@@ -68,7 +68,8 @@ static int check_targets(const struct isolation_options *o, const char *name, st
     return plan_make(&config, &plan, &why) < 0 ? err_set(e, EINVAL, "%s: %s", name, why.text) : 0;
 }
 
-static int resolve_mounts(struct isolation_options *o, const char *python, const char *workdir, struct err *e)
+static int resolve_mounts(struct isolation_options *o, const char *python, const char *store, const char *workdir,
+                          struct err *e)
 {
     const char *name = list_name(&o->mount, "--mount", "CELLBLOCK_MOUNT");
     struct mount_guard guard;
@@ -77,7 +78,7 @@ static int resolve_mounts(struct isolation_options *o, const char *python, const
     if (o->mount.n == 0)
         return 0;
     o->mounts = xnew_n(struct sandbox_mount, o->mount.n);
-    mount_guard_init(&guard, python, workdir);
+    mount_guard_init(&guard, python, store, workdir);
     for (size_t i = 0; i < o->mount.n && r == 0; i++) {
         r = mount_parse(name, o->mount.items[i], &o->mounts[i], e);
         if (r < 0)
@@ -166,14 +167,15 @@ static int resolve_level(struct isolation_options *o, struct err *e)
                    o->level);
 }
 
-int isolation_options_resolve(struct isolation_options *o, const char *python, const char *workdir, struct err *e)
+int isolation_options_resolve(struct isolation_options *o, const char *python, const char *store, const char *workdir,
+                              struct err *e)
 {
     int r = resolve_level(o, e);
 
     if (r == 0)
         r = resolve_environment(o, e);
     if (r == 0)
-        r = resolve_mounts(o, python, workdir, e);
+        r = resolve_mounts(o, python, store, workdir, e);
     return r;
 }
 

@@ -41,8 +41,9 @@ struct isolation_options {
  */
 int option_list_add(struct option_list *list, const char *name, const char *text, bool from_environment, struct err *e);
 
-/* Check and make. python, workdir: as in mount_guard_init. -EINVAL or -EPERM with a text. */
-int isolation_options_resolve(struct isolation_options *o, const char *python, const char *workdir, struct err *e);
+/* Check and make. python, store, workdir: as in mount_guard_init. -EINVAL or -EPERM with a text. */
+int isolation_options_resolve(struct isolation_options *o, const char *python, const char *store, const char *workdir,
+                              struct err *e);
 void isolation_options_fini(struct isolation_options *o);
 
 #endif

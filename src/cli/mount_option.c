@@ -115,6 +115,18 @@ static char *real(const char *path)
     return path && *path ? realpath(path, NULL) : NULL;
 }
 
+/* A directory that may not be there yet. */
+static char *future(const char *path)
+{
+    autofree char *here = NULL;
+    char *now = real(path);
+
+    if (now || !path || !*path)
+        return now;
+    here = path[0] == '/' ? NULL : getcwd(NULL, 0);
+    return here ? xasprintf("%s/%s", here, path) : xstrdup(path);
+}
+
 static char *home_directory(void)
 {
     const char *home = getenv("HOME");
@@ -218,7 +230,7 @@ static char *find_python(const struct mount_guard *guard, const char *python)
     return on_path("python3");
 }
 
-void mount_guard_init(struct mount_guard *guard, const char *python, const char *workdir)
+void mount_guard_init(struct mount_guard *guard, const char *python, const char *store, const char *workdir)
 {
     const char *tmp = getenv("TMPDIR");
     autofree char *here = real(workdir && *workdir ? workdir : "."), *found = NULL, *base = NULL;
@@ -228,6 +240,7 @@ void mount_guard_init(struct mount_guard *guard, const char *python, const char 
     guard->runtime = real(tmp && tmp[0] == '/' ? tmp : "/tmp");
     guard->session_runtime = real(getenv("XDG_RUNTIME_DIR"));
     guard->home = home_directory();
+    guard->store = future(store);
     guard->program = real("/proc/self/exe");
     guard_sockets(guard);
     if (here && !(python && *python))
@@ -252,6 +265,7 @@ void mount_guard_fini(struct mount_guard *guard)
     for (size_t i = 0; i < MOUNT_SOCKETS_MAX; i++)
         free(guard->sockets[i]);
     free(guard->home);
+    free(guard->store);
     free(guard->program);
     for (size_t i = 0; i < MOUNT_PYTHON_MAX; i++)
         free(guard->python[i]);
@@ -339,8 +353,8 @@ static bool runs_at_login(const struct mount_guard *guard, const char *source)
 static int check_writable(const struct mount_guard *guard, const char *name, const struct sandbox_mount *m,
                           struct err *e)
 {
-    static const char *const system[] = {"/usr",   "/etc",    "/bin",  "/sbin",      "/lib", "/lib32",
-                                         "/lib64", "/libx32", "/boot", "/var/spool", NULL};
+    static const char *const system[] = {"/usr",   "/etc",    "/bin",  "/sbin",      "/lib",       "/lib32",
+                                         "/lib64", "/libx32", "/boot", "/var/spool", "/var/cache", NULL};
     static const char below[] = "Share a directory below it, or leave :rw away";
 
     if (first_below(m->source, system) || strcmp(m->source, "/var") == 0 || strcmp(m->source, "/var/lib") == 0)
@@ -355,6 +369,9 @@ static int check_writable(const struct mount_guard *guard, const char *name, con
     if (is_below(guard->program, m->source))
         return refuse(name, m, "the server's own program is in it, and code could replace it:", guard->program, below,
                       e);
+    if (is_below(guard->store, m->source) || is_below(m->source, guard->store))
+        return refuse(name, m, "packages of all sessions are kept there:", guard->store,
+                      "Share another directory, or leave :rw away", e);
     for (size_t i = 0; i < MOUNT_PYTHON_MAX; i++)
         if (is_below(guard->python[i], m->source) || is_below(m->source, guard->python[i]))
             return refuse(name, m, "the server starts Python from there outside of the sandbox:", guard->python[i],

@@ -20,13 +20,15 @@ struct mount_guard {
     char *session_runtime;            /* XDG_RUNTIME_DIR */
     char *sockets[MOUNT_SOCKETS_MAX]; /* agents, container services */
     char *home;
+    char *store;                    /* --store, if it is given */
     char *program;                  /* this one */
     char *python[MOUNT_PYTHON_MAX]; /* where the interpreter and its packages come from */
     char *future_python;            /* .venv of the working directory, when the next start of the server would use it */
 };
 
-/* By this process' environment. python: --python or NULL; workdir: --workdir, or NULL for the current one. */
-void mount_guard_init(struct mount_guard *guard, const char *python, const char *workdir);
+/* By this process' environment. python, store: --python, --store or NULL; workdir: --workdir, or NULL for the current
+ * one. */
+void mount_guard_init(struct mount_guard *guard, const char *python, const char *store, const char *workdir);
 void mount_guard_fini(struct mount_guard *guard);
 
 /*

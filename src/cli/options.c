@@ -337,7 +337,7 @@ static int check_isolation(struct options *o, struct err *e)
             "%s is for isolated sessions and would do nothing with --local (or CELLBLOCK_LOCAL): leave one of "
             "them away",
             given);
-    return o->local ? 0 : isolation_options_resolve(&o->isolation, o->python, o->workdir, e);
+    return o->local ? 0 : isolation_options_resolve(&o->isolation, o->python, o->store, o->workdir, e);
 }
 
 static int check_log_level(const char *level, struct err *e)

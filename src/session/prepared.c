@@ -87,6 +87,7 @@ static void on_fetched(void *data, struct fetch_outcome *out)
     struct prepared *p = data;
     autobuf struct buf text = BUF_INIT;
     autofree char *python = NULL, *preload = NULL;
+    char *save = NULL;
 
     p->fetch = NULL;
     p->set = out->set;
@@ -97,7 +98,8 @@ static void on_fetched(void *data, struct fetch_outcome *out)
         fail(p, buf_str(&text));
         return;
     }
-    log_info("the packages of %s:\n%s", p->file, buf_str(&text));
+    for (char *line = strtok_r(buf_begin(&text), "\n", &save); line; line = strtok_r(NULL, "\n", &save))
+        log_info("%s: %s", p->file, line);
     python = p->set ? xasprintf("%s/bin/python", store_set_tree(p->set))
                     : xstrdup(p->info.executable); /* all is there already */
     preload = preload_of(p);

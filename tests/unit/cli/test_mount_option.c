@@ -287,7 +287,7 @@ static void test_guard(void **state)
     assert_int_equal(setenv("SSH_AUTH_SOCK", in("/socket"), 1), 0);
     assert_int_equal(setenv("DOCKER_HOST", "tcp://127.0.0.1:1", 1), 0);
     assert_int_equal(setenv("HOME", in("/a"), 1), 0);
-    mount_guard_init(&found, NULL, dir);
+    mount_guard_init(&found, NULL, NULL, dir);
     assert_string_equal(found.runtime, in("/a"));
     assert_string_equal(found.session_runtime, in("/a,b"));
     assert_string_equal(found.sockets[0], in("/socket"));
@@ -296,11 +296,11 @@ static void test_guard(void **state)
     assert_non_null(strstr(found.program, "test_cli_mount_option"));
     assert_string_equal(found.future_python, in("/.venv"));
     mount_guard_fini(&found);
-    mount_guard_init(&found, in("/some/env/bin/python"), dir);
+    mount_guard_init(&found, in("/some/env/bin/python"), NULL, dir);
     assert_null(found.future_python);
     mount_guard_fini(&found);
     assert_int_equal(setenv("XDG_CACHE_HOME", in("/a,b"), 1), 0);
-    mount_guard_init(&found, in("/a/python"), dir); /* its directory is there */
+    mount_guard_init(&found, in("/a/python"), NULL, dir); /* its directory is there */
     for (size_t i = 0; i < MOUNT_PYTHON_MAX && found.python[i]; i++)
         seen += strcmp(found.python[i], in("/lib")) == 0 || strcmp(found.python[i], in("/a,b")) == 0;
     assert_int_equal(seen, 2);
