@@ -70,8 +70,7 @@ static void add_mount(struct box_run *run, struct words *paths, const char *sour
 
     words_add(paths, source);
     words_add(paths, target);
-    mounts[run->n_mounts++] =
-        (struct sandbox_mount){paths->items[paths->n - 2], paths->items[paths->n - 1], writable};
+    mounts[run->n_mounts++] = (struct sandbox_mount){paths->items[paths->n - 2], paths->items[paths->n - 1], writable};
 }
 
 static void add_real(struct box_run *run, struct words *paths, const char *path, bool writable)
@@ -135,7 +134,8 @@ static int make_cache(struct process *p, uid_t user, char **ret, struct err *e)
 /* What an earlier run left there may be anything. */
 static int forget_files(int out, struct err *e)
 {
-    static const char *const names[] = {"job", "lock", "done", "failed", "pip.log"};
+    static const char *const names[] = {
+        "job", "lock", "done", "failed", "pip.log", "pylock.toml", "requirements.in", "constraints.txt"};
 
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (unlinkat(out, names[i], 0) < 0 && errno != ENOENT)
@@ -168,6 +168,8 @@ static int prepare(void *data, uid_t user, struct err *e)
         return 0;
     if (fchownat(out, "tmp", user, user, AT_SYMLINK_NOFOLLOW) < 0)
         return err_errno(e, "chown tmp");
+    if (fchownat(out, "wheels", user, user, AT_SYMLINK_NOFOLLOW) < 0 && errno != ENOENT) /* pip's, of an earlier run */
+        return err_errno(e, "chown wheels");
     if (settings_give(p->home, user, e) < 0)
         return -e->code;
     return store_work_give(p->work, user, user, e);
