@@ -138,7 +138,7 @@ struct exec_outcome {
     size_t n_files_more;
     const char *error_text;     /* NULL when there is none */
     const char *error_name;     /* "ModuleNotFoundError", or NULL */
-    const char *missing_module; /* of a ModuleNotFoundError, or NULL */
+    const char *missing_module; /* of a ModuleNotFoundError, any text; or NULL */
     int exit_code;
     int signal;
     bool out_of_memory;       /* something was killed meanwhile for want of memory; always told with a signal */
