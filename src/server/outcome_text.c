@@ -40,6 +40,11 @@ static void explain_timeout(struct buf *out, const struct exec_outcome *o, int64
         (void)buf_printf(out, "Timed out after %g s", (double)timeout_ms / 1000);
     else
         (void)buf_puts(out, "Cancelled");
+    if (o->status == EXEC_TIMEOUT && o->installing_us) {
+        (void)buf_puts(out, " (and ");
+        text_duration(out, o->installing_us);
+        (void)buf_puts(out, " of installing packages, which does not count)");
+    }
     if (!o->variables_kept)
         (void)buf_puts(out, ": the code could not be interrupted, so Python was killed. ");
     else if (o->interrupted_hard)

@@ -37,6 +37,7 @@ struct exec_install {
     char **specs;
     size_t n_specs;
     struct packages_run *run;
+    char *line; /* the last one of its progress */
 };
 
 /* ---- shared ---- */
@@ -334,7 +335,19 @@ static void free_exec_install(struct exec_install *i)
     if (i->session)
         execution_install_done(i->session, i);
     free_specs(i->specs, i->n_specs);
+    free(i->line);
     free(i);
+}
+
+static void on_exec_progress(void *data, double seconds, const char *line)
+{
+    struct exec_install *i = data;
+
+    (void)seconds;
+    if (line) {
+        free(i->line);
+        i->line = xstrdup(line);
+    }
 }
 
 static void on_exec_installed(void *data, const struct install_outcome *out)
@@ -352,9 +365,10 @@ static void on_exec_installed(void *data, const struct install_outcome *out)
     free_exec_install(i);
 }
 
-static const struct install_ops exec_ops = {NULL, on_exec_installed};
+static const struct install_ops exec_ops = {on_exec_progress, on_exec_installed};
 
-struct exec_install *exec_install_start(struct session *s, uint32_t seq, const struct wire_frame *frame)
+struct exec_install *exec_install_start(struct session *s, uint32_t seq, const struct wire_frame *frame,
+                                        int64_t timeout_ms)
 {
     struct exec_install *i = xnew(struct exec_install);
     struct err e = ERR_INIT;
@@ -375,8 +389,12 @@ struct exec_install *exec_install_start(struct session *s, uint32_t seq, const s
         r = err_set(&e, EINVAL, "no package was named");
     if (r == 0)
         r = refuse_isolated(s, &e);
-    if (r == 0) /* the execution's own timeout ends it */
-        r = start_run(s, i->specs, i->n_specs, LIMIT_TIMEOUT_MAX_MS, &exec_ops, i, &i->run, &e);
+    if (timeout_ms == 0)
+        timeout_ms = LIMIT_TIMEOUT_MAX_MS;
+    else if (timeout_ms < LIMIT_INSTALL_MS)
+        timeout_ms = LIMIT_INSTALL_MS;
+    if (r == 0)
+        r = start_run(s, i->specs, i->n_specs, timeout_ms, &exec_ops, i, &i->run, &e);
     if (r < 0) {
         reply(i, false, e.text, NULL, 0);
         free_specs(i->specs, i->n_specs);
@@ -384,6 +402,11 @@ struct exec_install *exec_install_start(struct session *s, uint32_t seq, const s
         return NULL;
     }
     return i;
+}
+
+const char *exec_install_line(const struct exec_install *i)
+{
+    return i->line;
 }
 
 void exec_install_cancel(struct exec_install *i)

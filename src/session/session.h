@@ -99,7 +99,7 @@ struct exec_params {
     size_t code_size;
     const char *stdin_text; /* NULL: none */
     size_t stdin_size;
-    int64_t timeout_ms; /* 0: no limit */
+    int64_t timeout_ms; /* 0: no limit; stands still while the code waits for packages that it installs */
 };
 
 enum exec_status {
@@ -149,6 +149,7 @@ struct exec_outcome {
     bool files_were_lost;     /* the earlier place did not: this started with an empty directory */
     bool interrupted_hard;    /* needed the abort that cannot be caught */
     int64_t duration_us;      /* from the start of the code to its end */
+    int64_t installing_us;    /* of it, waiting for packages, which its timeout does not count */
     int64_t output_total;     /* bytes that the code wrote, kept or not */
     const struct isolation_level *isolation; /* NULL: it ran locally */
     const char *output_path;                 /* where the whole output is, when the text here was cut; else NULL */
