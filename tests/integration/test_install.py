@@ -260,6 +260,38 @@ def test_programs_of_the_venv_are_found_first(installer):
     assert str(installer.cwd / ".venv" / "bin") in installer.run("%%bash\ncommand -v python").body
 
 
+def script(*dependencies, python=">=3.9"):
+    lines = [f"# requires-python = '{python}'", f"# dependencies = {list(dependencies)}"]
+    return "\n".join(["# /// script", *lines, "# ///", ""])
+
+
+def test_code_that_names_what_it_needs(installer):
+    """PEP 723: installed before the code runs; the second time there is nothing to say."""
+    code = script("toy-plain", "toy-good<2") + "import toy_plain, toy_good\nprint(toy_plain.VERSION, toy_good.VERSION)"
+    result = installer.run(code, timeout=60)
+    assert not result.is_error and "1.0 1.1" in result.body, result
+    assert re.search(r"toy-plain.*installed.*1\.0", result.body) and "toy-dep" in result.body
+    again = installer.run(code, timeout=60)
+    assert not again.is_error and again.body.strip() == "1.0 1.1", again
+    other = installer.run(script("toy-plain") + "import toy_plain", session="new", timeout=60)
+    assert not other.is_error and "toy-plain" not in other.body, other
+
+
+@pytest.mark.parametrize(
+    "block, says",
+    [
+        (script("toy-nowhere"), r"ScriptError.*could not be installed:\n.*toy-nowhere.*no package"),
+        (script("-r x.txt"), r"ScriptError.*could not be installed:\n.*-r"),
+        (script("toy-plain", python=">=3.99"), r"ScriptError.*requires Python >=3\.99, and this is Python 3\.\d+\.\d+"),
+        (script("toy-plain").replace("]", ""), r'File "<cell 1>", line 3'),
+    ],
+    ids=["missing", "refused", "version", "malformed"],
+)
+def test_code_is_not_run_without_what_it_needs(installer, block, says):
+    result = installer.run(block + "print('it ' + 'ran')", timeout=60)
+    assert result.is_error and re.search(says, result.text) and "it ran" not in result.text, result.text
+
+
 def test_time_of_an_install_is_not_the_codes(installer):
     """An install that takes longer than the code may: the code goes on, the whole is told."""
     result = installer.run("%pip install -q toy-late==1.0\nimport toy_late\ntoy_late.VERSION", timeout=LATE - 1)

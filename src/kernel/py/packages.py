@@ -9,6 +9,7 @@ from . import state
 from . import wire
 
 _pth_taken = set()
+changes = 0  # how often there was something new
 
 
 def serve(kind, seq, fields):
@@ -59,6 +60,7 @@ def refresh(fields):
     """Make what was installed importable; returns what the user should know."""
     import importlib
 
+    global changes
     names = []
     notes = []
     for tag, data in fields:
@@ -75,6 +77,8 @@ def refresh(fields):
                 main.activate(text)
         elif tag == wire.NAME:
             names.append(text)
+    if names:
+        changes += 1
     importlib.invalidate_caches()
     return "\n".join(notes + loaded_notes(names))
 
