@@ -171,7 +171,10 @@ int session_execute(struct session *s, const struct exec_params *params, const s
 /* Interrupt it, or drop it while it waits; done follows. Safe to call again. */
 void execution_cancel(struct execution *x);
 
-/* name==version lines of what the session can import, in queue order. text NULL: error_text says why. */
+/*
+ * name==version lines of what the session can import, in queue order; a comment in front of what it installed itself
+ * and of the rest, where there is both. text NULL: error_text says why.
+ */
 typedef void (*session_list_cb)(void *data, const char *text, const char *error_text);
 int session_list_packages(struct session *s, session_list_cb done, void *data, struct err *e);
 

@@ -8,6 +8,8 @@ import _cellblock
 from . import state
 from . import wire
 
+LAYER = "/packages"  # where an isolated session has what it installed (sandbox/plan.h)
+
 _pth_taken = set()
 changes = 0  # how often there was something new
 
@@ -40,7 +42,10 @@ def normalized(name):
 
 
 def listing():
-    """Sorted name==version lines of what can be imported; of two copies, the one that comes first on sys.path."""
+    """
+    Sorted name==version lines of what can be imported; of two copies, the one that comes first on sys.path. Where the
+    session has packages of its own, theirs come first; the comments that part the two are fine in a requirements.txt.
+    """
     import importlib.metadata
 
     found = {}
@@ -49,11 +54,22 @@ def listing():
             meta = dist.metadata
             name = meta["Name"] if meta is not None else None
             version = dist.version
+            own = _is_below(str(dist.locate_file("")), LAYER)
         except Exception:  # a broken installation must not hide the others
             continue
         if name and version:
-            found.setdefault(normalized(name), "%s==%s" % (name, version))
-    return [found[key] for key in sorted(found)]
+            found.setdefault(normalized(name), ("%s==%s" % (name, version), own))
+    lines = {True: [], False: []}
+    for key in sorted(found):
+        line, own = found[key]
+        lines[own].append(line)
+    if not (lines[True] and lines[False]):
+        return lines[True] + lines[False]
+    return ["# installed in this session"] + lines[True] + ["# base environment"] + lines[False]
+
+
+def _is_below(path, folder):
+    return path == folder or path.startswith(folder + "/")
 
 
 def refresh(fields):
