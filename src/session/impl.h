@@ -143,9 +143,15 @@ void sessions_unlink(struct sessions *all, struct session *s);
 
 struct exec_install; /* an install that code asked for (%pip) */
 
-struct exec_install *exec_install_start(struct session *s, uint32_t seq, const struct wire_frame *frame);
-void exec_install_cancel(struct exec_install *i); /* the kernel is answered */
-void exec_install_forget(struct exec_install *i); /* the kernel is gone */
+/*
+ * NULL: refused, and the kernel is answered. It may take as long as the code itself (timeout_ms, 0: no limit), at least
+ * LIMIT_INSTALL_MS: the code's time stands still meanwhile.
+ */
+struct exec_install *exec_install_start(struct session *s, uint32_t seq, const struct wire_frame *frame,
+                                        int64_t timeout_ms);
+const char *exec_install_line(const struct exec_install *i); /* what it did last; NULL: nothing yet */
+void exec_install_cancel(struct exec_install *i);            /* the kernel is answered */
+void exec_install_forget(struct exec_install *i);            /* the kernel is gone */
 
 /* ---- execution.c ---- */
 
