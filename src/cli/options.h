@@ -17,6 +17,7 @@ enum command {
     COMMAND_RUN,
     COMMAND_SESSIONS,
     COMMAND_CP,
+    COMMAND_STORE,
     COMMAND_DOCTOR,
     COMMAND_HELP,
     COMMAND_VERSION,
@@ -31,11 +32,15 @@ struct options {
     uint64_t max_sessions;
     uint64_t spare_kernels; /* LIMIT_SPARE_KERNELS when not given */
     struct isolation_options isolation;
+    const char *store;    /* NULL: where store_open has it */
+    uint64_t store_bytes; /* 0: not given */
     /* run */
     const char *code, *file, *figures;
     /* cp */
     bool recursive;
     const char *from, *to;
+    /* store */
+    const char *action; /* list, empty or verify; NULL: list */
 };
 
 /*

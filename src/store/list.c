@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/mem.h"
@@ -30,6 +31,38 @@ static char *read_info(struct store *s, const char *id)
     return dir >= 0 && file_read(dir, "info", STORE_INFO_BYTES, &info, &size) == 0 ? info : xstrdup("");
 }
 
+/* "pandas-2.2.3" of lib/python3.11/site-packages/pandas-2.2.3.dist-info/METADATA, as "pandas 2.2.3". */
+static void add_package(struct buf *out, const char *path)
+{
+    static const char ending[] = ".dist-info/METADATA";
+    size_t size = strlen(path), tail = sizeof ending - 1;
+    const char *name, *dash;
+
+    if (size <= tail || strcmp(path + size - tail, ending) != 0)
+        return;
+    size -= tail;
+    for (name = path + size; name > path && name[-1] != '/'; name--)
+        ;
+    size -= (size_t)(name - path);
+    dash = memchr(name, '-', size);
+    if (dash)
+        (void)buf_printf(out, "%s%.*s %.*s", out->len ? ", " : "", (int)(dash - name), name,
+                         (int)(size - (size_t)(dash - name) - 1), dash + 1);
+}
+
+static char *read_packages(struct store *s, const struct item *item)
+{
+    autofd int dir = file_open_dir(s->sets, item->id);
+    struct manifest m = MANIFEST_INIT;
+    autobuf struct buf out = BUF_INIT;
+
+    if (dir >= 0 && store_read_manifest(dir, &item->about, true, &m, NULL) == 0)
+        for (size_t i = 0; i < m.n; i++)
+            add_package(&out, m.files[i].path);
+    manifest_fini(&m);
+    return buf_steal(&out, NULL);
+}
+
 static void describe(struct store *s, const struct items *items, const struct item *item, struct store_entry *ret)
 {
     memcpy(ret->id, item->id, sizeof ret->id);
@@ -41,6 +74,7 @@ static void describe(struct store *s, const struct items *items, const struct it
     ret->used_ms = item->used_ms;
     ret->in_use = is_in_use(s->sets, item->id);
     ret->info = read_info(s, item->id);
+    ret->packages = read_packages(s, item);
 }
 
 static int compare_use(const void *a, const void *b)
@@ -75,8 +109,10 @@ int store_list(struct store *s, struct store_list *ret, struct err *e)
 
 void store_list_fini(struct store_list *list)
 {
-    for (size_t i = 0; i < list->n_sets; i++)
+    for (size_t i = 0; i < list->n_sets; i++) {
         free(list->sets[i].info);
+        free(list->sets[i].packages);
+    }
     free(list->sets);
     *list = (struct store_list){.sets = NULL};
 }
