@@ -72,7 +72,7 @@ class TestPackages(CellCase):
         self.ok("import sys; sys.path[1:] = [%r, %r, *(p for p in sys.path[1:] if '-packages' not in p)]" % (site, base))
         names = ["base-one==1", "Dup_Name==2", "Layer_One==1.5"]
         self.assertEqual(ask(self.kernel, harness.WIRE_PACKAGES)[2].split("\n"), names)
-        self.ok("import _cellblock_kernel.packages as p; p.LAYER = %r" % layer)
+        self.ok("import _cellblock_kernel.packages as p; p._layer = %r" % layer)
         own = ["# installed in this session", "Dup_Name==2", "Layer_One==1.5"]
         parts = own + ["# base environment", "base-one==1"]
         self.assertEqual(ask(self.kernel, harness.WIRE_PACKAGES)[2].split("\n"), parts)
