@@ -26,6 +26,7 @@
 #define OUTPUT_KEPT (512 * KIB)
 #define LINE_BYTES 1000
 #define END_WAIT_MS 15000
+#define USER_WAIT_MS 10000
 
 /* ---- the builder ---- */
 
@@ -127,7 +128,7 @@ static int make_one(struct box *box, const struct box_run *run, struct plan *pla
 }
 
 /* On the level that this machine grants: if one fails, the next. */
-static int make_sandbox(struct box *box, const struct box_run *run, struct plan *plan, struct sandbox *ret,
+static int make_on_some_level(struct box *box, const struct box_run *run, struct plan *plan, struct sandbox *ret,
                         struct err *e)
 {
     struct err first = ERR_INIT, later = ERR_INIT;
@@ -149,6 +150,31 @@ static int make_sandbox(struct box *box, const struct box_run *run, struct plan 
         plan_fini(plan);
     }
     return err_set(e, first.code ? first.code : EIO, "%s", first.text);
+}
+
+/*
+ * Its user is that of the first one: what an earlier run left is its own, and so is the cache. Users are given out in
+ * order, and that of the one before is free again in a moment.
+ */
+static int make_sandbox(struct box *box, const struct box_run *run, struct plan *plan, struct sandbox *ret,
+                        struct err *e)
+{
+    int64_t until = clock_ms() + USER_WAIT_MS;
+
+    for (;;) {
+        if (make_on_some_level(box, run, plan, ret, e) < 0)
+            return -e->code;
+        if (!box->has_user || ret->uid == box->user)
+            break;
+        sandbox_end(&box->builder, ret);
+        plan_fini(plan);
+        if (clock_ms() > until)
+            return err_set(e, EBUSY, "the sandbox that fetches packages did not end in time");
+        (void)poll(NULL, 0, 3);
+    }
+    box->user = ret->uid;
+    box->has_user = true;
+    return 0;
 }
 
 /* Gone is it when its first process is: the kernel ends that one last (pid_namespaces(7)), and so does a guard. */

@@ -34,6 +34,8 @@ static void understand(const struct lock_failure *f, struct explain *ret)
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         if (strcmp(f->kind, kinds[i].name) == 0)
             kind = kinds[i].kind;
+    if (kind == EXPLAIN_HASH && strstr(f->reason, "RECORD")) /* it is what the index announces, and wrong in itself */
+        kind = EXPLAIN_BAD_FILE;
     explain_of_kind(kind, f->key, f->reason, ret);
 }
 

@@ -17,6 +17,7 @@
 #include "packages/explain.h"
 #include "packages/requirement.h"
 #include "packages/version.h"
+#include "store/store.h"
 
 /* ---- what is there ---- */
 
@@ -95,6 +96,23 @@ static bool is_too_old(const char *output)
     return strstr(output, "pylock.toml") && (strstr(output, "unexpected argument") || strstr(output, "invalid value"));
 }
 
+/* Messages name files by where they are: nobody can go there afterwards. */
+static void hide_place(const struct process *p, char *text)
+{
+    autofree char *place = xasprintf("%s/", store_work_out(p->work));
+
+    for (char *at = text; (at = strstr(at, place));)
+        memmove(at, at + strlen(place), strlen(at + strlen(place)) + 1);
+}
+
+static void explain_failure(struct process *p, struct buf *output, struct explain *why)
+{
+    autofree char *text = buf_steal(output, NULL), *log = tool_file(p, "pip.log");
+
+    hide_place(p, text);
+    explain(text, strlen(text), log, log ? strlen(log) : 0, why);
+}
+
 int resolve_specs(struct process *p, const char *const *specs, size_t n, int pins, struct wheels *ret,
                   struct explain *why)
 {
@@ -116,9 +134,7 @@ int resolve_specs(struct process *p, const char *const *specs, size_t n, int pin
         return resolve_specs(p, specs, n, pins, ret, why);
     }
     if (status != 0) {
-        autofree char *log = tool_file(p, "pip.log");
-
-        explain(buf_str(&output), output.len, log, log ? strlen(log) : 0, why);
+        explain_failure(p, &output, why);
         return -ENOENT;
     }
     text = tool_file(p, "lock");

@@ -71,6 +71,7 @@ static const struct sign signs[] = {
     {"requires a different Python", EXPLAIN_PYTHON},
     {"no wheels with a matching", EXPLAIN_PLATFORM},
     {"is not a supported wheel on this platform", EXPLAIN_PLATFORM},
+    {"has no usable wheels", EXPLAIN_NO_WHEEL},
     {"was not found in", EXPLAIN_NO_SUCH},
     {"there is no version of", EXPLAIN_NO_VERSION},
     {"there are no versions of", EXPLAIN_NO_VERSION},
@@ -304,7 +305,7 @@ static void find_package(const char *section, const char *whole, struct explain 
                                         "ERROR: Package '",
                                         "tampered with them.\n",
                                         NULL};
-    static const char *const before[] = {" was not found in", " has no wheels", " depends on Python", NULL};
+    static const char *const before[] = {" was not found in", " has no wheels", " has no usable wheels", " depends on Python", NULL};
     char *name = ret->package;
     const char *at;
 
@@ -357,7 +358,9 @@ static enum explain_kind pip_no_match(const char *out, const char *log, const ch
         return EXPLAIN_NO_VERSION;
     if (strstr(out, "require a different python version"))
         return EXPLAIN_PYTHON;
-    return log && strstr(log, "none of the wheel's tags") ? EXPLAIN_PLATFORM : EXPLAIN_NO_SUCH;
+    if (log && strstr(log, "none of the wheel's tags"))
+        return EXPLAIN_PLATFORM;
+    return log && strstr(log, "No sources permitted for ") ? EXPLAIN_NO_WHEEL : EXPLAIN_NO_SUCH;
 }
 
 /* ---- the whole ---- */
@@ -410,7 +413,7 @@ static void say(const char *detail, struct explain *ret)
         (void)buf_printf(&out, "%.*s%s%s", (int)(mark - text), text, *ret->package ? ret->package : "that", mark + 2);
     else
         (void)buf_puts(&out, text);
-    if (*detail)
+    if (*detail && !strstr(buf_str(&out), detail))
         (void)buf_printf(&out, "%s%s", strchr(detail, '\n') ? ":\n" : ": ", detail);
     if (kinds[ret->kind].advice)
         (void)buf_printf(&out, "; %s", kinds[ret->kind].advice);
