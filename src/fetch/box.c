@@ -107,12 +107,16 @@ static int make_plan(const struct box *box, const struct box_run *run, struct pl
     };
     int r;
 
-    for (size_t i = 0; i < run->n_mounts; i++) { /* without namespaces a link leads to where it always did */
-        struct sandbox_mount *mount = &mounts[config.n_mounts++];
+    for (size_t i = 0; i < run->n_mounts; i++) {
+        struct sandbox_mount *mount = &mounts[config.n_mounts];
 
         *mount = run->mounts[i];
+        /* Without namespaces a link leads to where it always did; and what is to be written to is for Landlock only
+         * (run_in), because it is the sandbox's own once it is known which user that has (prepare). */
         if (box->tier == TIER_LANDLOCK)
             mount->target = mount->source;
+        if (box->tier != TIER_LANDLOCK || !mount->writable)
+            config.n_mounts++;
     }
     r = plan_make(&config, ret, e);
     if (r == 0 && box->tier != TIER_LANDLOCK)

@@ -74,7 +74,13 @@ void resolve_all(struct process *p);
 int resolve_specs(struct process *p, const char *const *specs, size_t n, int pins, struct wheels *ret,
                   struct explain *why);
 
-enum pins { PINS_ALL, PINS_LAYER, PINS_NONE }; /* of what is there: kept at its version */
+/* What has to go on working: what the session has, resolved together with what is new. */
+enum pins {
+    PINS_ALL,   /* in its version, and all of the base environment too */
+    PINS_LAYER, /* in its version, if it is not asked for */
+    PINS_NAMES, /* in any version */
+    PINS_NONE   /* nothing */
+};
 
 /* Found wheels that are not in the store are fetched into it. What cannot be had is gone from found afterwards, and the
  * requests that need it have failed, or p->error. */
