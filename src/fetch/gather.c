@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/buf.h"
 #include "base/err.h"
@@ -163,6 +164,16 @@ static bool blame_failed(struct process *p, struct explain *failed, size_t n)
     return any;
 }
 
+/* Wheels may be in directories of this machine: those that settings name, and no other. */
+static void add_folders(const struct process *p, struct buf *job)
+{
+    struct stat st;
+
+    for (size_t i = 0; i < p->settings.shown.n; i++)
+        if (stat(p->settings.shown.items[i], &st) == 0 && S_ISDIR(st.st_mode))
+            (void)buf_printf(job, "wheel-dir %s\n", p->settings.shown.items[i]);
+}
+
 /* One call for all of it. True: something could not be had. */
 static bool fetch_missing(struct process *p, const char *wheels)
 {
@@ -175,6 +186,7 @@ static bool fetch_missing(struct process *p, const char *wheels)
     (void)buf_printf(&job, "cache-tag %s\nlib %s\nmax-wheel-bytes %llu\nmax-unpacked-bytes %llu\nmax-files %llu\n%s",
                      p->cache_tag, p->lib, (unsigned long long)LIMIT_WHEEL_BYTES,
                      (unsigned long long)LIMIT_WHEEL_UNPACKED, (unsigned long long)LIMIT_WHEEL_FILES, wheels);
+    add_folders(p, &job);
     if (tool_run(p, "unpack", buf_str(&job), &output, &status, &e) < 0 || status < 0) {
         process_fail(p, "%s", e.text);
         return true;

@@ -1,5 +1,6 @@
 /* For `cellblock store`: what there is, and whether it is whole. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -107,8 +108,8 @@ static int verify_wheel(struct verifying *v, const struct item *item, struct err
     autofd int lock = -1;
     int r = lock_take(v->store->wheels, item->id, LOCK_LOOK, &lock);
 
-    if (r < 0 && faccessat(v->store->wheels, item->id, F_OK, 0) < 0)
-        return 0; /* somebody removed it */
+    if (r == -ENOENT || r == -EBUSY)
+        return 0; /* somebody removes it, or has */
     r = wheel_open(v->store, item->id, &how, &wheel, &why);
     v->sum.bytes += how.bytes;
     v->sum.wheels++;
@@ -147,7 +148,7 @@ static int verify_set(struct verifying *v, const struct item *item, struct err *
     struct err why = ERR_INIT;
     int r = store_set_load(v->store, item->id, LOCK_LOOK, &set, &why);
 
-    if (r < 0 && faccessat(v->store->sets, item->id, F_OK, 0) < 0)
+    if (r < 0 && faccessat(v->store->sets, item->id, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
         return 0;
     v->sum.sets++;
     if (r < 0) {
@@ -175,7 +176,7 @@ int store_verify(struct store *s, void (*tell_line)(void *data, const char *line
             tree_known_sort(&v.known);
         if (!items.list[i].is_set)
             r = verify_wheel(&v, &items.list[i], e);
-        else if (!items.list[i].broken || faccessat(s->sets, items.list[i].id, F_OK, 0) == 0)
+        else
             r = verify_set(&v, &items.list[i], e);
     }
     items_fini(&items);

@@ -215,8 +215,9 @@ void store_set_discard(struct store *s, struct store_set *set_take)
         autofd int lock = -1;
         int r;
 
-        if (lock_take(s->wheels, id, LOCK_LOOK, &lock) == -EBUSY)
-            continue; /* somebody removes it */
+        r = lock_take(s->wheels, id, LOCK_LOOK, &lock);
+        if (r == -EBUSY || r == -ENOENT)
+            continue; /* somebody removes it, or has */
         r = wheel_open(s, id, &how, &wheel, NULL);
         if (r == 0)
             wheel_fini(&wheel);
