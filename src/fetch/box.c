@@ -69,8 +69,8 @@ void box_close(struct box *box)
 /* ---- one sandbox ---- */
 
 /*
- * Names of other machines are found as this machine finds them. Its resolv.conf is often a link into a directory that is
- * not shown, and an index may be known from its hosts file only.
+ * Names of other machines are found as this machine finds them. Its resolv.conf is often a link into a directory that
+ * is not shown, and an index may be known from its hosts file only.
  */
 static void use_names_of_host(struct plan *plan)
 {
@@ -133,7 +133,7 @@ static int make_one(struct box *box, const struct box_run *run, struct plan *pla
 
 /* On the level that this machine grants: if one fails, the next. */
 static int make_on_some_level(struct box *box, const struct box_run *run, struct plan *plan, struct sandbox *ret,
-                        struct err *e)
+                              struct err *e)
 {
     struct err first = ERR_INIT, later = ERR_INIT;
 
@@ -257,10 +257,9 @@ static int run_in(struct box *box, const struct sandbox *s, const struct plan *p
                   struct output *o, int *ret_status, struct err *e)
 {
     static const struct enter_limit limits[] = {
-        {RLIMIT_CORE, 0},           {RLIMIT_NPROC, PROCESSES},  {RLIMIT_NOFILE, 4096},
-        {RLIMIT_FSIZE, FILE_BYTES}, {RLIMIT_MEMLOCK, 64 * KIB}, {RLIMIT_MSGQUEUE, 0},
-        {RLIMIT_DATA, MEMORY_BYTES}, {RLIMIT_NICE, 0},          {RLIMIT_RTPRIO, 0},
-        {RLIMIT_SIGPENDING, 1024},
+        {RLIMIT_CORE, 0},           {RLIMIT_NPROC, PROCESSES}, {RLIMIT_NOFILE, 4096},       {RLIMIT_FSIZE, FILE_BYTES},
+        {RLIMIT_MEMLOCK, 64 * KIB}, {RLIMIT_MSGQUEUE, 0},      {RLIMIT_DATA, MEMORY_BYTES}, {RLIMIT_NICE, 0},
+        {RLIMIT_RTPRIO, 0},         {RLIMIT_SIGPENDING, 1024},
     };
     const char *readable[PLAN_TARGETS_MAX];
     autofree const char **writable = xnew_n(const char *, run->n_mounts + 1);

@@ -29,7 +29,7 @@ struct box {
 
 #define BOX_INIT                                                                                                       \
     {                                                                                                                  \
-        BUILDER_INIT, false, TIER_FULL, BUF_INIT, false, 0                                                                      \
+        BUILDER_INIT, false, TIER_FULL, BUF_INIT, false, 0                                                             \
     }
 
 struct box_run {

@@ -1,6 +1,6 @@
 /*
- * Getting the wheels that were chosen into the store. What is there already is not fetched. One that cannot be had takes
- * those requirements with it that need it; the others get theirs.
+ * Getting the wheels that were chosen into the store. What is there already is not fetched. One that cannot be had
+ * takes those requirements with it that need it; the others get theirs.
  */
 #include <errno.h>
 #include <stdio.h>

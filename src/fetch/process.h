@@ -1,6 +1,6 @@
 /*
- * The process that fetches, while it does. One job, then it ends; nothing here waits for anybody but for the programs in
- * the sandbox, because the server ends it when it takes too long.
+ * The process that fetches, while it does. One job, then it ends; nothing here waits for anybody but for the programs
+ * in the sandbox, because the server ends it when it takes too long.
  *
  *     process.c   the job, the result          tool.c      one run of the program in the sandbox
  *     resolve.c   which wheels                 gather.c    fetching and publishing them

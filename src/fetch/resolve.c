@@ -1,8 +1,8 @@
 /*
  * Which wheels are needed. All requirements go to one call, because only so their dependencies are resolved together.
  * What is there is kept at its version as long as that is possible: two versions of numpy, one of them loaded already,
- * do harm. When it fails because of one requirement, the rest is tried again without it; when nobody can tell which one,
- * one at a time. (As packages/attempt.c does it for local sessions.)
+ * do harm. When it fails because of one requirement, the rest is tried again without it; when nobody can tell which
+ * one, one at a time. (As packages/attempt.c does it for local sessions.)
  */
 #include <errno.h>
 #include <signal.h>
@@ -170,7 +170,8 @@ struct attempt {
     size_t n_refused; /* answers 401 or 403, one after the other */
 };
 
-/* Where pins do not help, they need not be loosened: a name that does not exist, and what the session cannot do without. */
+/* Where pins do not help, they need not be loosened: a name that does not exist, and what the session cannot do
+ * without. */
 static bool pins_may_matter(const struct process *p, const struct attempt *a, const struct explain *why)
 {
     if (a->pins == PINS_NONE || why->kind > EXPLAIN_BUILD || p->has.n + p->site.n == 0)

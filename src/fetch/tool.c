@@ -71,8 +71,7 @@ static void add_mount(struct box_run *run, struct words *paths, const char *sour
 
     words_add(paths, source);
     words_add(paths, target);
-    mounts[run->n_mounts++] =
-        (struct sandbox_mount){paths->items[paths->n - 2], paths->items[paths->n - 1], writable};
+    mounts[run->n_mounts++] = (struct sandbox_mount){paths->items[paths->n - 2], paths->items[paths->n - 1], writable};
 }
 
 static void add_real(struct box_run *run, struct words *paths, const char *path, bool writable)
@@ -186,7 +185,8 @@ static int prepare(void *data, uid_t user, struct err *e)
     return store_work_give(p->work, user, user, e);
 }
 
-/* What uv and pip say while they look for an answer, and find none, is not for people: the next attempt may find one. */
+/* What uv and pip say while they look for an answer, and find none, is not for people: the next attempt may find one.
+ */
 static void on_line(void *data, const char *line)
 {
     static const char *const told[] = {"Collecting ", "Downloading ", "Resolved "};
@@ -204,7 +204,8 @@ int tool_run(struct process *p, const char *what, const char *lines, struct buf 
              struct err *e)
 {
     struct tool_run t = {p, strcmp(what, "resolve") == 0, lines};
-    autofree struct sandbox_mount *mounts = xnew_n(struct sandbox_mount, p->shown.n + p->settings.shown.n + N_SYSTEM_FILES + 5);
+    autofree struct sandbox_mount *mounts =
+        xnew_n(struct sandbox_mount, p->shown.n + p->settings.shown.n + N_SYSTEM_FILES + 5);
     autowords struct words paths = {NULL, 0}, argv = {NULL, 0}, env = {NULL, 0};
     struct box_run run = {
         .mounts = mounts,

@@ -99,9 +99,10 @@ static const struct {
     [EXPLAIN_PLATFORM] = {"%s has no file for this version of Python and this platform", NULL, DETAIL_CAUSE},
     [EXPLAIN_CONFLICT] = {"the requirements exclude each other", "ask for other versions, or for one of them only",
                           DETAIL_CAUSE},
-    [EXPLAIN_NO_WHEEL] = {"%s has no wheel for this version of Python and this platform, only source, which is not built "
-                          "in isolated sessions",
-                          NULL, DETAIL_NONE},
+    [EXPLAIN_NO_WHEEL] =
+        {"%s has no wheel for this version of Python and this platform, only source, which is not built "
+         "in isolated sessions",
+         NULL, DETAIL_NONE},
     [EXPLAIN_BUILD] = {"%s comes as source code, and building it failed (a compiler or library may be missing)", NULL,
                        DETAIL_TAIL},
     [EXPLAIN_HASH] = {"the file that came is not the one that the index announces (its hash differs)", NULL,
@@ -305,7 +306,8 @@ static void find_package(const char *section, const char *whole, struct explain 
                                         "ERROR: Package '",
                                         "tampered with them.\n",
                                         NULL};
-    static const char *const before[] = {" was not found in", " has no wheels", " has no usable wheels", " depends on Python", NULL};
+    static const char *const before[] = {" was not found in", " has no wheels", " has no usable wheels",
+                                         " depends on Python", NULL};
     char *name = ret->package;
     const char *at;
 

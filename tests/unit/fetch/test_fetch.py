@@ -100,6 +100,7 @@ class Case(unittest.TestCase):
         os.chmod(self.top, 0o755)
         self.store, self.home = os.path.join(self.top, "store"), os.path.join(self.top, "home")
         os.mkdir(self.home, 0o700)
+        self.index.requests.clear()
         self.env = {"PATH": "/usr/bin:/bin", "HOME": self.home, "PIP_INDEX_URL": self.index.url, "PIP_RETRIES": "0",
                     "UV_HTTP_RETRIES": "0"}
         if INSTALLER == "uv":
@@ -173,13 +174,11 @@ class Fetching(Case):
         self.assertTrue(self.good("toy-plain", "toy-good", ttl=0).ok)
         self.assertGreater(self.requests(), n)
 
-    def test_a_wheel_of_another_set_is_not_fetched_again(self):
-        self.good("toy-good")
-        n = self.requests()
-        self.good("toy-good", "toy-plain")
-        files = [path for path in self.index.requests[n:] if "/files/" in path]
-        if INSTALLER == "uv":  # pip downloads to resolve
-            self.assertEqual([path for path in files if "toy-plain" not in path], [])
+    def test_a_wheel_of_another_set_is_there_once(self):
+        first = self.good("toy-good")
+        more = self.good("toy-good", "toy-plain")
+        inodes = {os.stat(self.site(got) + "/toy_good.py").st_ino for got in (first, more)}
+        self.assertEqual((len(inodes), first.set == more.set), (1, False))
 
     def test_offline_says_so(self):
         got = self.fetch("toy-plain", offline=True)
@@ -223,11 +222,14 @@ class Fetching(Case):
         self.assertIn("toy-low", got.reason("toy-high"))
 
     def test_many_at_once_are_one(self):
+        self.good("toy-good")
+        alone = self.requests()
+        self.store += "-other"
+        n = self.requests()
         done = subprocess.run(self.command(["toy-good"], times=20), stdout=subprocess.PIPE, text=True, env=self.env)
         sets = {line.split("|")[1] for line in done.stdout.splitlines() if line.startswith("set|")}
         self.assertEqual((len(sets), done.stdout.count("ok|1\n"), done.returncode), (1, 20, 0))
-        self.assertEqual(sum(path.endswith("/simple/toy-good/") for path in self.index.requests), 1)
-        self.index.requests.clear()
+        self.assertLess(self.requests() - n, 1.6 * alone)  # uv looks at some files twice, or not
 
 
 class Failures(Case):
