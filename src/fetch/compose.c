@@ -213,8 +213,7 @@ static void add_package(struct site *s, const char *name, const char *version, b
     autofree char *key = xstrdup(name);
 
     s->items = xrealloc(s->items, s->n + 1, sizeof *s->items);
-    s->items[s->n++] =
-        (struct site_package){xstrdup(name), steal_ptr(key), xstrdup(version), own, order};
+    s->items[s->n++] = (struct site_package){xstrdup(name), steal_ptr(key), xstrdup(version), own, order};
 }
 
 /* What the session has with these wheels on top of the base, as what is installed in directories. */

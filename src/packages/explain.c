@@ -71,6 +71,7 @@ static const struct sign signs[] = {
     {"requires a different Python", EXPLAIN_PYTHON},
     {"no wheels with a matching", EXPLAIN_PLATFORM},
     {"is not a supported wheel on this platform", EXPLAIN_PLATFORM},
+    {"has no usable wheels", EXPLAIN_NO_WHEEL},
     {"was not found in", EXPLAIN_NO_SUCH},
     {"there is no version of", EXPLAIN_NO_VERSION},
     {"there are no versions of", EXPLAIN_NO_VERSION},
@@ -98,9 +99,10 @@ static const struct {
     [EXPLAIN_PLATFORM] = {"%s has no file for this version of Python and this platform", NULL, DETAIL_CAUSE},
     [EXPLAIN_CONFLICT] = {"the requirements exclude each other", "ask for other versions, or for one of them only",
                           DETAIL_CAUSE},
-    [EXPLAIN_NO_WHEEL] = {"%s has no wheel for this version of Python and this platform, only source, which is not built "
-                          "in isolated sessions",
-                          NULL, DETAIL_NONE},
+    [EXPLAIN_NO_WHEEL] =
+        {"%s has no wheel for this version of Python and this platform, only source, which is not built "
+         "in isolated sessions",
+         NULL, DETAIL_NONE},
     [EXPLAIN_BUILD] = {"%s comes as source code, and building it failed (a compiler or library may be missing)", NULL,
                        DETAIL_TAIL},
     [EXPLAIN_HASH] = {"the file that came is not the one that the index announces (its hash differs)", NULL,
@@ -304,7 +306,8 @@ static void find_package(const char *section, const char *whole, struct explain 
                                         "ERROR: Package '",
                                         "tampered with them.\n",
                                         NULL};
-    static const char *const before[] = {" was not found in", " has no wheels", " depends on Python", NULL};
+    static const char *const before[] = {" was not found in", " has no wheels", " has no usable wheels",
+                                         " depends on Python", NULL};
     char *name = ret->package;
     const char *at;
 
@@ -357,7 +360,9 @@ static enum explain_kind pip_no_match(const char *out, const char *log, const ch
         return EXPLAIN_NO_VERSION;
     if (strstr(out, "require a different python version"))
         return EXPLAIN_PYTHON;
-    return log && strstr(log, "none of the wheel's tags") ? EXPLAIN_PLATFORM : EXPLAIN_NO_SUCH;
+    if (log && strstr(log, "none of the wheel's tags"))
+        return EXPLAIN_PLATFORM;
+    return log && strstr(log, "No sources permitted for ") ? EXPLAIN_NO_WHEEL : EXPLAIN_NO_SUCH;
 }
 
 /* ---- the whole ---- */
@@ -410,7 +415,7 @@ static void say(const char *detail, struct explain *ret)
         (void)buf_printf(&out, "%.*s%s%s", (int)(mark - text), text, *ret->package ? ret->package : "that", mark + 2);
     else
         (void)buf_puts(&out, text);
-    if (*detail)
+    if (*detail && !strstr(buf_str(&out), detail))
         (void)buf_printf(&out, "%s%s", strchr(detail, '\n') ? ":\n" : ": ", detail);
     if (kinds[ret->kind].advice)
         (void)buf_printf(&out, "; %s", kinds[ret->kind].advice);

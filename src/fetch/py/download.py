@@ -5,7 +5,6 @@ import http.client
 import os
 import re
 import time
-from urllib.parse import urldefrag
 
 from . import auth
 from .http import Client, Proxies, Transient, local_path, network
@@ -46,8 +45,7 @@ class Download:
         self.wheel, self.path, self.settings = wheel, path, settings
         self.got, self.size = 0, wheel.size
         self.sha256 = None
-        url, fragment = urldefrag(wheel.url)
-        self.url = url
+        self.url, _, fragment = wheel.url.partition("#")
         m = re.search(r"(?:^|&)([a-z0-9_]+)=([0-9A-Fa-f]+)", fragment)
         self.other = (m[1], m[2].lower()) if m and m[1] in STRONG else None
         self._restart()

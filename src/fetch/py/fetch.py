@@ -206,7 +206,7 @@ class Fetch:
         content = record.installed([entry[:3] for entry in item.entries], self.site, path)
         entries = item.entries + item.compiled
         entries.append(unpack.write(item.folder + "/tree", path, [content], False))
-        lines = ["%s %d %s %s\n" % (entry[1], entry[2], "x" if entry[3] else "-", entry[0]) for entry in sorted(entries)]
+        lines = ["%s %d %s %s\n" % (sha256, size, "x" if x else "-", name) for name, sha256, size, x in sorted(entries)]
         if len(lines) > self.limits[2]:
             raise Problem(problem.TOO_LARGE, "it has %d files; at most %d are accepted" % (len(lines), self.limits[2]))
         if len({entry[0] for entry in entries}) != len(entries):

@@ -53,7 +53,8 @@ def target(url):
     except ValueError:
         raise Problem(INDEX, "the index gives a malformed address")
     if where[0] not in ("http", "https"):
-        raise Problem(INDEX, "the index leads to a %s: address, which is not followed" % one_line(where[0] or "relative"))
+        kind = one_line(where[0] or "relative")
+        raise Problem(INDEX, "the index leads to a %s: address, which is not followed" % kind)
     if not where[1] or any(ord(c) <= 32 or ord(c) == 127 for c in url):
         raise Problem(INDEX, "the index gives a malformed address")
     return parts, where
@@ -203,13 +204,17 @@ class Client:
             raise Problem(REFUSED, said)
         if status in _again:
             after = response.headers.get("Retry-After", "")
-            raise Transient(Problem(INDEX, said), min(float(after), 10.0) if after.isdecimal() and after.isascii() else 0)
+            seconds = min(float(after), 10.0) if after.isdecimal() and after.isascii() else 0.0
+            raise Transient(Problem(INDEX, said), seconds)
         raise Problem(INDEX, said)
 
 
 def local_path(url):
     """The path of a file: address, or None."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return None
     if parts.scheme.lower() != "file" or parts.netloc not in ("", "localhost"):
         return None
     return unquote(parts.path)

@@ -1,4 +1,7 @@
-"""The file `job`: lines of a key and its value. And what is written for the program that asked: `lock`, `failed`, `done`."""
+"""
+The file `job`: lines of a key and its value. And what is written for the program that asked: `lock` by resolving,
+`done` and `failed` by unpacking, all of them lines with tabs.
+"""
 
 import os
 
@@ -70,7 +73,7 @@ def write_file(path, text):
 
 
 def write_lock(wheels):
-    write_file("lock", "".join(wheel.line() for wheel in sorted(wheels, key=lambda wheel: (wheel.name, wheel.filename))))
+    write_file("lock", "".join(sorted(wheel.line() for wheel in wheels)))
 
 
 def write_outcome(done, failed):
