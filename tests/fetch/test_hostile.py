@@ -47,7 +47,8 @@ class TestHostile(unittest.TestCase):
     def test_modes(self):
         cases = []
         for mode, reason in ((0o120777, "symbolic link"), (0o020666, "device"), (0o060666, "device"), (0o010666, "device"),
-                             (0o140777, "device"), (0o104755, "setuid"), (0o102755, "setuid"), (0o006755, "setuid"), (0o040755, "directory")):  # fmt: skip
+                             (0o140777, "device"), (0o104755, "setuid"), (0o102755, "setuid"), (0o006755, "setuid"),
+                             (0o040755, "directory")):  # fmt: skip
             cases.append((Wheel(entries=[Entry("a", "/etc/passwd", mode=mode)]), reason))
         cases += [(Wheel(entries=[Entry("a/", "", mode=0o120777)]), "no directory"), (Wheel(entries=[Entry("a/", "content")]), "no directory")]
         self.each("bad-file", cases)

@@ -16,10 +16,10 @@ name = "Good.One"
 version = "2.0"
 marker = "platform_python_implementation != 'PyPy'"
 wheels = [
-    { url = "https://host/a/good_one-2.0-cp39-abi3-manylinux2014_x86_64.whl", upload-time = 2026-09-30T14:43:49Z, size = 11, hashes = { sha256 = "aa" } },
-    { url = "https://host/a/good_one-2.0-cp311-abi3-manylinux_2_28_x86_64.whl", size = 12, hashes = { sha256 = "bb" } },
-    { url = "https://host/a/good_one-2.0-py3-none-any.whl", hashes = { sha256 = "cc" } },
-    { url = "https://host/a/good_one-2.0-cp311-cp311-win_amd64.whl", hashes = { sha256 = "dd" } },
+    { url = "https://h/a/good_one-2.0-cp39-abi3-manylinux2014_x86_64.whl", upload-time = 2026-09-30T14:43:49Z, size = 11, hashes={sha256 = "aa"} },
+    { url = "https://h/a/good_one-2.0-cp311-abi3-manylinux_2_28_x86_64.whl", size = 12, hashes = { sha256 = "bb" } },
+    { url = "https://h/a/good_one-2.0-py3-none-any.whl", hashes = { sha256 = "cc" } },
+    { url = "https://h/a/good_one-2.0-cp311-cp311-win_amd64.whl", hashes = { sha256 = "dd" } },
 ]
 
 [[packages]]
@@ -86,7 +86,7 @@ class TestNames(unittest.TestCase):
             self.assertNotEqual(names.version_key(one), names.version_key(other), one)
 
     def test_wheel_names(self):
-        for bad in ("a.whl", "a-1-py3-none.whl", "a-1-b-c-py3-none-any.whl", "a--py3-none-any.whl", "x/a-1-py3-none-any.whl", "a-1-py3-none-any.zip"):
+        for bad in ("a.whl", "a-1-py3-none.whl", "a-1-b-c-py3-none-any.whl", "a--py3-none-any.whl", "x/a-1-py3-none-any.whl", "a.zip"):
             with self.assertRaises(Problem):
                 names.WheelName(bad)
 
@@ -104,7 +104,8 @@ class TestToml(unittest.TestCase):
         self.assertEqual(loaded, found)
 
     def test_errors(self):
-        for text in ('a = "', "a = ", "= 1", "a = 1 b = 2", "a = [1", "a = {b = 1", 'a = """x"""', 'a = "\\q"', "a", "[a", "a = " + "[" * 100000, "a = 1\na = 2"):
+        for text in ('a = "', "a = ", "= 1", "a = 1 b = 2", "a = [1", "a = {b = 1", 'a = """x"""', 'a = "\\q"', "a", "[a", "a = " + "[" * 100000,
+                     "a = 1\na = 2"):  # fmt: skip
             with self.assertRaises(ValueError):
                 toml.Parser(text).document()
 
