@@ -85,14 +85,14 @@ class Entry:
 
 
 def zip_of(entries, comment=b"", count=None):
-    out, central = b"", b""
+    out, central = bytearray(), bytearray()
     for entry in entries:
         offset = len(out)
         if "offset" not in entry.lies:
             out += entry.local()
         central += entry.central(offset)
     count = len(entries) if count is None else count
-    return out + central + struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, count, count, len(central), len(out), len(comment)) + comment
+    return bytes(out + central) + struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, count, count, len(central), len(out), len(comment)) + comment
 
 
 class Wheel:
@@ -155,11 +155,12 @@ class Place:
                                      stderr=subprocess.PIPE, timeout=seconds)  # fmt: skip
         return self.result.returncode
 
-    def put(self, wheel):
+    def put(self, wheel, folder="wheels"):
         """As pip would have downloaded it; answers its line of the lock."""
-        with open(os.path.join(self.path, "wheels", wheel.filename), "wb") as file:
+        os.makedirs(os.path.join(self.path, folder), exist_ok=True)
+        with open(os.path.join(self.path, folder, wheel.filename), "wb") as file:
             file.write(wheel.data)
-        return wheel.line("file:wheels/" + wheel.filename)
+        return wheel.line("file:%s/%s" % (folder, wheel.filename))
 
     def unpack(self, *lines, more=(), seconds=120):
         head = ["cache-tag " + TAG, "lib " + LIB]
@@ -177,7 +178,7 @@ class Place:
 
     def leftovers(self):
         """What is there that has no business there."""
-        known = {"job", "wheels", "done", "failed"}
+        known = {"job", "wheels", "cache", "done", "failed"}
         return [name for name in os.listdir(self.path) if name not in known and not name.endswith("-" + TAG)]
 
     def outside(self):

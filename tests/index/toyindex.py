@@ -209,7 +209,9 @@ class Handler(BaseHTTPRequestHandler):
                 self.answer(200, data, slow=p.slow_file)
             return
         p = index.packages.get(name)
-        if kind != "simple" or p is None:
+        if kind == "simple" and name in index.pages:
+            self.answer(200, index.pages[name], [("Content-Type", "text/html")])
+        elif kind != "simple" or p is None:
             self.answer(404, b"no such page")
         elif p.page_status != 200:
             self.answer(p.page_status, b"refused")
@@ -257,6 +259,7 @@ class Server(ThreadingHTTPServer):
 class ToyIndex:
     def __init__(self):
         self.packages = build_packages()
+        self.pages = {}  # of packages that the test makes up: name -> HTML
         self.requests = []
         self.stopping = threading.Event()
         self.server = Server(("127.0.0.1", 0), Handler)

@@ -144,6 +144,8 @@ class Client:
                     self._dial(connection)
                 connection.request("GET", path, headers=sent)
                 response = connection.getresponse()
+                if time.monotonic() > self.answer_by:
+                    raise socket.timeout  # headers that were cut look like ones that end
                 self.open[where] = connection
                 return response
             except (OSError, http.client.HTTPException, UnicodeError, ValueError) as error:
@@ -153,7 +155,7 @@ class Client:
                     continue
                 if isinstance(error, (UnicodeError, ValueError)) and not isinstance(error, OSError):
                     raise Problem(INDEX, "the index gives a malformed address")
-                if self.answer_by is not None and time.monotonic() > self.answer_by:
+                if time.monotonic() > self.answer_by:
                     raise Transient(Problem(TIMEOUT, "%s does not answer" % host_of(url)))
                 raise network(error)
             finally:
@@ -187,7 +189,10 @@ class Client:
                 return response
             self.open.pop(where).close()  # its body is not wanted
             self._refuse(url, response)
-            following = urljoin(url, response.headers.get("Location", ""))
+            try:
+                following = urljoin(url, response.headers.get("Location", ""))
+            except ValueError:
+                raise Problem(INDEX, "the index gives a malformed address")
             new_parts, new_where = target(following)
             if where[0] == "https" and new_where[0] == "http":
                 raise Problem(INDEX, "%s leads from https: to http:, which is not followed" % host_of(url))

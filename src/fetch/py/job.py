@@ -77,8 +77,7 @@ def write_lock(wheels):
 
 
 def write_outcome(done, failed):
-    """done: (wheel, id); failed: (wheel, Problem)."""
-    lines = ["%s\t%s\t%s\n" % (wheel.name, wheel.version, id) for wheel, id in done]
-    write_file("done", "".join(sorted(lines)))
+    """done: (wheel, id); failed: (wheel, Problem); both in the order of the job."""
+    write_file("done", "".join("%s\t%s\t%s\n" % (wheel.name, wheel.version, id) for wheel, id in done))
     lines = ["%s\t%s\t%s\n" % (wheel.name, problem.kind, one_line(problem.reason)) for wheel, problem in failed]
-    write_file("failed", "".join(sorted(lines)))
+    write_file("failed", "".join(lines))

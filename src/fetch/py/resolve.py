@@ -8,6 +8,7 @@ import hashlib
 import os
 import re
 import resource
+import shutil
 import subprocess
 import sys
 
@@ -69,7 +70,8 @@ def _pip(job, common):
     if pip is None:
         print("error: No module named pip", file=sys.stderr)
         return 1
-    os.makedirs(WHEELS, exist_ok=True)
+    shutil.rmtree(WHEELS, ignore_errors=True)  # of an earlier try
+    os.mkdir(WHEELS)
     command = pip + ["download", "--dest", WHEELS, "--progress-bar", "off", "--no-color", "--no-input"]
     # Its log tells an index that refuses from a package that does not exist; what it prints does not.
     command += ["--disable-pip-version-check", "--log", "pip.log"] + common
