@@ -305,6 +305,7 @@ static void exec_start(struct job *job)
     x->replaced_kernel = s->kernel_lost;
     x->lost_files = s->files_lost;
     s->kernel_lost = s->files_lost = false;
+    s->kernel_used = true;
     x->output = output_new(x->ops.output, x->data);
     x->watching = s->all->watch || s->all->isolated;
     if (s->all->isolated)

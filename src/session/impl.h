@@ -65,6 +65,7 @@ struct session {
     bool closed, stalled;
     uint64_t memory_kills; /* in its box, when last looked at */
     bool files_lost;       /* with its sandbox, the same */
+    bool kernel_used;      /* it has run code: it may have variables */
     bool kernel_lost;      /* the last kernel died: the next result tells it, whoever saw the one before */
     uint32_t last_seq;
     unsigned n_outputs; /* numbers the files in scratch */
@@ -113,6 +114,9 @@ int session_queue(struct session *s, struct job *job, struct err *e);
 /* Take a job that has ended out of the queue, before its callback is called; then session_next. */
 void job_remove(struct job *job);
 void session_next(struct session *s);
+
+/* Let go of its kernel, not from within one of its callbacks; the next job gets another. */
+void session_drop_kernel(struct session *s);
 
 /* ---- files.c ---- */
 

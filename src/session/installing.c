@@ -99,6 +99,10 @@ static void on_provided(void *data, const struct install_outcome *out, const str
     struct session *s = i->job.session;
 
     i->providing = NULL;
+    if (n && layer_overrides(&s->layer) && !s->kernel_used) {
+        session_drop_kernel(s); /* what it has imported already is the version of before, and nothing else is lost */
+        n = 0;
+    }
     if (!n || !s->kernel || s->kernel->told) {
         finish(i, out);
         return;
