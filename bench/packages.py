@@ -37,7 +37,8 @@ class Installs:
         self.field = field
         self.bare = self.path("bare")
         subprocess.run([sys.executable, "-m", "venv", "--without-pip", self.bare], check=True)
-        self.environment = {**os.environ, "PIP_CACHE_DIR": self.path("pip-cache"), "UV_CACHE_DIR": self.path("uv-cache")}
+        caches = {"PIP_CACHE_DIR": self.path("pip-cache"), "UV_CACHE_DIR": self.path("uv-cache")}
+        self.environment = {**os.environ, **caches}
         self.client = self.start(self.bare, "--store", self.path("store"))
         self.install_new()  # fetches
         self.venv = self.start(os.path.dirname(os.path.dirname(field.python["jupyter"])))

@@ -137,10 +137,11 @@ void sha256_hex(const unsigned char hash[SHA256_BYTES], char ret[SHA256_HEX])
     ret[SHA256_HEX - 1] = '\0';
 }
 
-static int digit(char c)
-{
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
+/* The value of a digit, and 1 more: 0 is what is no digit. By table, because manifests have many. */
+static const unsigned char values[256] = {
+    ['0'] = 1, ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,  ['6'] = 7,  ['7'] = 8,
+    ['8'] = 9, ['9'] = 10, ['a'] = 11, ['b'] = 12, ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
+};
 
 bool sha256_parse(const char *text, size_t size, unsigned char ret[SHA256_BYTES])
 {
@@ -149,11 +150,11 @@ bool sha256_parse(const char *text, size_t size, unsigned char ret[SHA256_BYTES]
     if (size < SHA256_HEX - 1)
         return false;
     for (size_t i = 0; i < SHA256_BYTES; i++) {
-        int high = digit(text[2 * i]), low = digit(text[2 * i + 1]);
+        unsigned high = values[(unsigned char)text[2 * i]], low = values[(unsigned char)text[2 * i + 1]];
 
-        if (high < 0 || low < 0)
+        if (high == 0 || low == 0)
             return false;
-        hash[i] = (unsigned char)(high << 4 | low);
+        hash[i] = (unsigned char)((high - 1) << 4 | (low - 1));
     }
     memcpy(ret, hash, sizeof hash);
     return true;

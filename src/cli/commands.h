@@ -17,6 +17,7 @@ int command_run(const struct options *options);
 int command_doctor(void);
 int command_list_sessions(void);
 int command_cp(const struct options *options);
+int command_store(const struct options *options);
 
 /* For both: sessions as the options want them. */
 int command_sessions(const struct options *options, uv_loop_t *loop, int no_warm, struct sessions **ret, struct err *e);

@@ -88,6 +88,8 @@ static int run_command(const struct options *options)
         return command_list_sessions();
     case COMMAND_CP:
         return command_cp(options);
+    case COMMAND_STORE:
+        return command_store(options);
     case COMMAND_RUN:
         return command_run(options);
     default:

@@ -15,7 +15,7 @@
 #define YEAR_SECONDS (366 * 24 * 3600)
 
 enum kind { FLAG, TEXT, SECONDS, NUMBER, SIZE, LIST };
-enum group { GENERAL, ISOLATED, RUN, GROUP_MAX };
+enum group { GENERAL, ISOLATED, STORE, RUN, GROUP_MAX };
 
 struct option {
     const char *name, *value, *variable, *help;
@@ -83,10 +83,11 @@ static const struct option options[] = {
      NUMBER, AT(resolve_ttl_s), 0, YEAR_SECONDS, LIMIT_RESOLVE_TTL_S},
     {"--offline", NULL, "CELLBLOCK_OFFLINE", "ask no index: install what the store has", ISOLATED, FLAG, AT(offline), 0,
      0, 0},
-    {"--store", "DIR", "CELLBLOCK_STORE", "where packages are kept (default: ~/.cache/cellblock/store)", ISOLATED, TEXT,
-     AT(store), 0, 0, 0},
-    {"--store-size", "SIZE", "CELLBLOCK_STORE_SIZE", "how much of them", ISOLATED, SIZE, AT(store_bytes), 64 * MIB,
-     16 * TIB, LIMIT_STORE_BYTES},
+    {"--store", "DIR", "CELLBLOCK_STORE",
+     "where unpacked packages are kept (default: cellblock/store in your cache directory)", STORE, TEXT, AT(store), 0,
+     0, 0},
+    {"--store-size", "SIZE", "CELLBLOCK_STORE_SIZE", "what they may take; the least recently used go first", STORE,
+     SIZE, AT(store_bytes), 16 * MIB, 1024 * TIB, LIMIT_STORE_BYTES},
     {"--figures", "DIR", NULL, "keep the figures of the code there", RUN, TEXT, AT(figures), 0, 0, 0},
 };
 
@@ -116,6 +117,7 @@ void options_help(FILE *out)
     static const char *const titles[GROUP_MAX] = {
         "Options, each also as an environment variable",
         "For isolated sessions. Sizes: 512m, 2g, bytes",
+        "For packages in isolated sessions, and `cellblock store`",
         "For `cellblock run`",
     };
 
@@ -129,6 +131,7 @@ void options_help(FILE *out)
                   "  cellblock sessions                  list the sessions of your running servers\n"
                   "  cellblock cp [-r] SESSION:PATH DEST copy files out of a session; DEST - is stdout\n"
                   "  cellblock cp [-r] SRC SESSION:PATH  copy files into it; -r: whole directories\n"
+                  "  cellblock store [list|empty|verify] the packages that are kept for isolated sessions\n"
                   "  cellblock doctor                    tell how well this machine can isolate code, and what to do\n"
                   "  cellblock --help | --version\n",
                   CELLBLOCK_VERSION);
@@ -143,8 +146,8 @@ void options_help(FILE *out)
              "For an MCP client's configuration:\n"
              "  {\"mcpServers\": {\"python\": {\"command\": \"cellblock\", \"args\": [\"stdio\"]}}}\n"
              "\n"
-             "Exit status: 0 well, 1 the code (run) or the copy (cp) failed or no sandbox (doctor), 2 wrong usage,\n"
-             "3 nothing could be started.\n");
+             "Exit status: 0 well, 1 the code (run) or the copy (cp) failed, no sandbox (doctor) or damage (store),\n"
+             "2 wrong usage, 3 nothing could be started.\n");
 }
 
 /* ---- parsing ---- */
@@ -168,7 +171,8 @@ static int set(struct options *to, const struct option *o, const char *name, con
     else
         r = option_list_add(at, name, value, by_variable, e);
     /* A flag that is switched off asks for nothing. */
-    if (r == 0 && o->group == ISOLATED && !to->isolation.given && (o->kind != FLAG || *(bool *)at))
+    if (r == 0 && (o->group == ISOLATED || o->group == STORE) && !to->isolation.given &&
+        (o->kind != FLAG || *(bool *)at))
         to->isolation.given = name;
     return r;
 }
@@ -180,7 +184,9 @@ static int from_environment(struct options *to, struct err *e)
         int r;
 
         /* "" is a value where it means something: no modules to preload. */
-        if (!value || (!*value && (options[i].kind != TEXT || options[i].group == ISOLATED)))
+        if (!value || (!*value && (options[i].kind != TEXT || options[i].group != GENERAL)))
+            continue;
+        if (to->command == COMMAND_STORE && options[i].group != STORE)
             continue;
         r = set(to, &options[i], options[i].variable, value, e);
         if (r < 0)
@@ -252,7 +258,8 @@ static int take_option(int argc, char **argv, int *i, struct options *to, struct
         return unknown_option(arg, e);
     if (o->group == RUN && to->command != COMMAND_RUN)
         return err_set(e, EINVAL, "%s belongs to `cellblock run`", o->name);
-    if (to->command == COMMAND_CP || to->command == COMMAND_SESSIONS)
+    if (to->command == COMMAND_CP || to->command == COMMAND_SESSIONS ||
+        (to->command == COMMAND_STORE && o->group != STORE))
         return err_set(e, EINVAL, "%s belongs to `cellblock stdio` and `cellblock run`", o->name);
     if (o->kind == FLAG)
         value = equals ? equals + 1 : "1";
@@ -287,6 +294,7 @@ static int take_word(const char *arg, struct options *to, struct err *e)
 {
     const char **room = to->command == COMMAND_RUN && !to->code ? &to->file
                         : to->command == COMMAND_CP             ? (to->from ? &to->to : &to->from)
+                        : to->command == COMMAND_STORE          ? &to->action
                                                                 : NULL;
 
     if (room && !*room) {
@@ -296,13 +304,15 @@ static int take_word(const char *arg, struct options *to, struct err *e)
     if (to->command == COMMAND_DOCTOR || to->command == COMMAND_SESSIONS)
         return err_set(e, EINVAL, "cellblock %s takes no argument, not `%.60s`",
                        to->command == COMMAND_DOCTOR ? "doctor" : "sessions", arg);
+    if (to->command == COMMAND_STORE)
+        return err_set(e, EINVAL, "`%.60s` is one argument too many: cellblock store takes list, empty or verify", arg);
     if (to->command == COMMAND_RUN)
         return err_set(e, EINVAL, "`%.60s` is one argument too many: cellblock run takes one FILE or -c CODE", arg);
     if (to->command == COMMAND_CP)
         return err_set(e, EINVAL, "`%.60s` is one argument too many: cellblock cp takes what to copy, and where to",
                        arg);
     return err_set(e, EINVAL,
-                   "`%.60s` is no command of cellblock; commands are stdio, run, sessions, cp and doctor, see "
+                   "`%.60s` is no command of cellblock; commands are stdio, run, sessions, cp, store and doctor, see "
                    "cellblock --help",
                    arg);
 }
@@ -360,6 +370,9 @@ static int check(struct options *o, struct err *e)
         return err_set(e, EINVAL,
                        "what is to be copied, and where to? cellblock cp SESSION:PATH DEST, or cellblock cp SRC "
                        "SESSION:PATH; `cellblock sessions` lists sessions");
+    if (o->command == COMMAND_STORE && o->action && strcmp(o->action, "list") != 0 && strcmp(o->action, "empty") != 0 &&
+        strcmp(o->action, "verify") != 0)
+        return err_set(e, EINVAL, "cellblock store does list, empty or verify, not `%.60s`", o->action);
     if (o->command == COMMAND_RUN && !o->file && !o->code)
         return err_set(e, EINVAL, "nothing to run: cellblock run FILE, or cellblock run -c CODE");
     if (o->timeout_ms && o->max_timeout_ms && o->timeout_ms > o->max_timeout_ms)
@@ -371,8 +384,8 @@ static int check(struct options *o, struct err *e)
 static enum command find_command(const char *word, bool *ret_found)
 {
     static const char *const names[] = {
-        [COMMAND_STDIO] = "stdio", [COMMAND_RUN] = "run",       [COMMAND_SESSIONS] = "sessions",
-        [COMMAND_CP] = "cp",       [COMMAND_DOCTOR] = "doctor", [COMMAND_HELP] = "help",
+        [COMMAND_STDIO] = "stdio", [COMMAND_RUN] = "run",       [COMMAND_SESSIONS] = "sessions", [COMMAND_CP] = "cp",
+        [COMMAND_STORE] = "store", [COMMAND_DOCTOR] = "doctor", [COMMAND_HELP] = "help",
     };
 
     *ret_found = true;
@@ -408,7 +421,7 @@ int options_parse(int argc, char **argv, struct options *ret, struct err *e)
     if (ret->command == COMMAND_HELP || ret->command == COMMAND_VERSION)
         return 0;
     /* Other commands start no session: a variable that is wrong there is no matter of theirs. */
-    if (ret->command == COMMAND_STDIO || ret->command == COMMAND_RUN)
+    if (ret->command == COMMAND_STDIO || ret->command == COMMAND_RUN || ret->command == COMMAND_STORE)
         r = from_environment(ret, e);
     for (int i = found ? 2 : 1; i < argc && r == 0; i++)
         r = take(argc, argv, &i, ret, e);

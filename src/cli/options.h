@@ -17,6 +17,7 @@ enum command {
     COMMAND_RUN,
     COMMAND_SESSIONS,
     COMMAND_CP,
+    COMMAND_STORE,
     COMMAND_DOCTOR,
     COMMAND_HELP,
     COMMAND_VERSION,
@@ -32,7 +33,8 @@ struct options {
     uint64_t spare_kernels; /* LIMIT_SPARE_KERNELS when not given */
     struct isolation_options isolation;
     /* packages of isolated sessions */
-    const char *packages, *store;
+    const char *packages;
+    const char *store;      /* NULL: where store_open has it */
     uint64_t store_bytes;   /* 0: not given */
     uint64_t resolve_ttl_s; /* LIMIT_RESOLVE_TTL_S when not given */
     bool offline;
@@ -41,6 +43,8 @@ struct options {
     /* cp */
     bool recursive;
     const char *from, *to;
+    /* store */
+    const char *action; /* list, empty or verify; NULL: list */
 };
 
 /*

@@ -3,6 +3,8 @@
  * the store; what has to be fetched goes to a process. While one runs, others with the same question wait for it and
  * then look again.
  */
+#include "fetch/ask.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +17,6 @@
 #include "base/fd.h"
 #include "base/limits.h"
 #include "base/mem.h"
-#include "fetch/ask.h"
 #include "fetch/record.h"
 #include "packages/child.h"
 #include "packages/explain.h"
@@ -325,8 +326,7 @@ static int take_specs(struct fetch *f, const struct fetch_request *request, stru
     if (request->n_specs == 0)
         return err_set(e, EINVAL, "no packages were named");
     if (request->n_specs > LIMIT_PACKAGES)
-        return err_set(e, E2BIG, "%zu packages in one call; at most %d are accepted", request->n_specs,
-                       LIMIT_PACKAGES);
+        return err_set(e, E2BIG, "%zu packages in one call; at most %d are accepted", request->n_specs, LIMIT_PACKAGES);
     for (size_t i = 0; i < request->n_specs; i++) {
         const char *start = request->specs[i] + strspn(request->specs[i], " \t");
         autofree char *spec = xstrdup(start);

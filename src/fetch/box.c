@@ -26,6 +26,7 @@
 #define OUTPUT_KEPT (512 * KIB)
 #define LINE_BYTES 1000
 #define END_WAIT_MS 15000
+#define USER_WAIT_MS 10000
 
 /* ---- the builder ---- */
 
@@ -68,8 +69,8 @@ void box_close(struct box *box)
 /* ---- one sandbox ---- */
 
 /*
- * Names of other machines are found as this machine finds them. Its resolv.conf is often a link into a directory that is
- * not shown, and an index may be known from its hosts file only.
+ * Names of other machines are found as this machine finds them. Its resolv.conf is often a link into a directory that
+ * is not shown, and an index may be known from its hosts file only.
  */
 static void use_names_of_host(struct plan *plan)
 {
@@ -106,12 +107,16 @@ static int make_plan(const struct box *box, const struct box_run *run, struct pl
     };
     int r;
 
-    for (size_t i = 0; i < run->n_mounts; i++) { /* without namespaces a link leads to where it always did */
-        struct sandbox_mount *mount = &mounts[config.n_mounts++];
+    for (size_t i = 0; i < run->n_mounts; i++) {
+        struct sandbox_mount *mount = &mounts[config.n_mounts];
 
         *mount = run->mounts[i];
+        /* Without namespaces a link leads to where it always did; and what is to be written to is for Landlock only
+         * (run_in), because it is the sandbox's own once it is known which user that has (prepare). */
         if (box->tier == TIER_LANDLOCK)
             mount->target = mount->source;
+        if (box->tier != TIER_LANDLOCK || !mount->writable)
+            config.n_mounts++;
     }
     r = plan_make(&config, ret, e);
     if (r == 0 && box->tier != TIER_LANDLOCK)
@@ -127,8 +132,8 @@ static int make_one(struct box *box, const struct box_run *run, struct plan *pla
 }
 
 /* On the level that this machine grants: if one fails, the next. */
-static int make_sandbox(struct box *box, const struct box_run *run, struct plan *plan, struct sandbox *ret,
-                        struct err *e)
+static int make_on_some_level(struct box *box, const struct box_run *run, struct plan *plan, struct sandbox *ret,
+                              struct err *e)
 {
     struct err first = ERR_INIT, later = ERR_INIT;
 
@@ -149,6 +154,31 @@ static int make_sandbox(struct box *box, const struct box_run *run, struct plan 
         plan_fini(plan);
     }
     return err_set(e, first.code ? first.code : EIO, "%s", first.text);
+}
+
+/*
+ * Its user is that of the first one: what an earlier run left is its own, and so is the cache. Users are given out in
+ * order, and that of the one before is free again in a moment.
+ */
+static int make_sandbox(struct box *box, const struct box_run *run, struct plan *plan, struct sandbox *ret,
+                        struct err *e)
+{
+    int64_t until = clock_ms() + USER_WAIT_MS;
+
+    for (;;) {
+        if (make_on_some_level(box, run, plan, ret, e) < 0)
+            return -e->code;
+        if (!box->has_user || ret->uid == box->user)
+            break;
+        sandbox_end(&box->builder, ret);
+        plan_fini(plan);
+        if (clock_ms() > until)
+            return err_set(e, EBUSY, "the sandbox that fetches packages did not end in time");
+        (void)poll(NULL, 0, 3);
+    }
+    box->user = ret->uid;
+    box->has_user = true;
+    return 0;
 }
 
 /* Gone is it when its first process is: the kernel ends that one last (pid_namespaces(7)), and so does a guard. */
@@ -227,10 +257,9 @@ static int run_in(struct box *box, const struct sandbox *s, const struct plan *p
                   struct output *o, int *ret_status, struct err *e)
 {
     static const struct enter_limit limits[] = {
-        {RLIMIT_CORE, 0},           {RLIMIT_NPROC, PROCESSES},  {RLIMIT_NOFILE, 4096},
-        {RLIMIT_FSIZE, FILE_BYTES}, {RLIMIT_MEMLOCK, 64 * KIB}, {RLIMIT_MSGQUEUE, 0},
-        {RLIMIT_DATA, MEMORY_BYTES}, {RLIMIT_NICE, 0},          {RLIMIT_RTPRIO, 0},
-        {RLIMIT_SIGPENDING, 1024},
+        {RLIMIT_CORE, 0},           {RLIMIT_NPROC, PROCESSES}, {RLIMIT_NOFILE, 4096},       {RLIMIT_FSIZE, FILE_BYTES},
+        {RLIMIT_MEMLOCK, 64 * KIB}, {RLIMIT_MSGQUEUE, 0},      {RLIMIT_DATA, MEMORY_BYTES}, {RLIMIT_NICE, 0},
+        {RLIMIT_RTPRIO, 0},         {RLIMIT_SIGPENDING, 1024},
     };
     const char *readable[PLAN_TARGETS_MAX];
     autofree const char **writable = xnew_n(const char *, run->n_mounts + 1);

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "base/buf.h"
@@ -22,11 +23,13 @@ struct box {
     bool running;
     enum sandbox_tier tier; /* what the next sandbox is tried with */
     struct buf filter;
+    bool has_user;
+    uint32_t user; /* of the first sandbox, and so of all */
 };
 
 #define BOX_INIT                                                                                                       \
     {                                                                                                                  \
-        BUILDER_INIT, false, TIER_FULL, BUF_INIT                                                                       \
+        BUILDER_INIT, false, TIER_FULL, BUF_INIT, false, 0                                                             \
     }
 
 struct box_run {

@@ -17,14 +17,15 @@
 #include "store/store.h"
 
 #define DAMAGED_MAX 20
-#define FILES_MAX 5
+#define FILES_MAX 6
+#define OVERRIDES "overrides" /* session/layer.c looks whether it is there */
 
 /* ---- the environment's own files ---- */
 
 struct own {
     struct store_file files[FILES_MAX];
     size_t n;
-    char *config, *paths, *paths_name, *python, *names[3];
+    char *config, *paths, *paths_name, *python, *overrides, *names[3];
 };
 
 static void add_file(struct own *own, const char *path, const char *content, const char *link)
@@ -47,8 +48,22 @@ static char *real_python(const struct process *p)
     return xasprintf("%s/bin/python3", p->base.base_prefix);
 }
 
+/* The names of packages that the base environment has in another version, one a line; "" for none. */
+static char *name_overrides(const struct process *p, const struct wheels *all)
+{
+    autobuf struct buf names = BUF_INIT;
+
+    for (size_t i = 0; i < all->n; i++) {
+        const struct site_package *base = site_find(&p->site, all->items[i].key);
+
+        if (base && strcmp(base->version, all->items[i].version) != 0)
+            (void)buf_printf(&names, "%s\n", all->items[i].key);
+    }
+    return xstrdup(buf_str(&names));
+}
+
 /* pyvenv.cfg: https://docs.python.org/3/library/venv.html, "home" is where the base interpreter is. */
-static void make_own(const struct process *p, struct own *own)
+static void make_own(const struct process *p, const struct wheels *all, struct own *own)
 {
     const char *slash;
     int minor = 0;
@@ -61,6 +76,9 @@ static void make_own(const struct process *p, struct own *own)
     own->names[0] = xstrdup("bin/python");
     own->names[1] = xstrdup("bin/python3");
     own->names[2] = xasprintf("bin/python3.%d", minor);
+    own->overrides = name_overrides(p, all);
+    if (*own->overrides)
+        add_file(own, OVERRIDES, own->overrides, NULL);
     add_file(own, "pyvenv.cfg", own->config, NULL);
     for (size_t i = 0; i < 3; i++)
         add_file(own, own->names[i], NULL, own->python);
@@ -80,6 +98,7 @@ static void free_own(struct own *own)
     free(own->paths);
     free(own->paths_name);
     free(own->python);
+    free(own->overrides);
     for (size_t i = 0; i < 3; i++)
         free(own->names[i]);
 }
@@ -146,7 +165,7 @@ static int make_set(struct process *p, struct store_set **ret, char **ret_damage
     for (size_t i = 0; i < all.n; i++)
         ids[make.n_wheels++] = all.items[i].id;
     describe(&all, &info);
-    make_own(p, &own);
+    make_own(p, &all, &own);
     make.wheels = ids;
     make.files = own.files;
     make.n_files = own.n;
@@ -213,8 +232,7 @@ static void add_package(struct site *s, const char *name, const char *version, b
     autofree char *key = xstrdup(name);
 
     s->items = xrealloc(s->items, s->n + 1, sizeof *s->items);
-    s->items[s->n++] =
-        (struct site_package){xstrdup(name), steal_ptr(key), xstrdup(version), own, order};
+    s->items[s->n++] = (struct site_package){xstrdup(name), steal_ptr(key), xstrdup(version), own, order};
 }
 
 /* What the session has with these wheels on top of the base, as what is installed in directories. */

@@ -53,8 +53,8 @@ struct fetch_request {
 
 struct fetch_outcome {
     struct install_outcome install; /* valid during done; no notes but those of packages that overlap */
-    /* What the session has to have from now on: all of its old layer that still counts, and the new. Opened and checked;
-     * taken over by done. NULL: nothing is different. */
+    /* What the session has to have from now on: all of its old layer that still counts, and the new. Opened and
+     * checked; taken over by done. NULL: nothing is different. */
     struct store_set *set;
 };
 

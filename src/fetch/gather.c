@@ -1,10 +1,11 @@
 /*
- * Getting the wheels that were chosen into the store. What is there already is not fetched. One that cannot be had takes
- * those requirements with it that need it; the others get theirs.
+ * Getting the wheels that were chosen into the store. What is there already is not fetched. One that cannot be had
+ * takes those requirements with it that need it; the others get theirs.
  */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/buf.h"
 #include "base/err.h"
@@ -34,6 +35,8 @@ static void understand(const struct lock_failure *f, struct explain *ret)
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         if (strcmp(f->kind, kinds[i].name) == 0)
             kind = kinds[i].kind;
+    if (kind == EXPLAIN_HASH && strstr(f->reason, "RECORD")) /* it is what the index announces, and wrong in itself */
+        kind = EXPLAIN_BAD_FILE;
     explain_of_kind(kind, f->key, f->reason, ret);
 }
 
@@ -161,6 +164,16 @@ static bool blame_failed(struct process *p, struct explain *failed, size_t n)
     return any;
 }
 
+/* Wheels may be in directories of this machine: those that settings name, and no other. */
+static void add_folders(const struct process *p, struct buf *job)
+{
+    struct stat st;
+
+    for (size_t i = 0; i < p->settings.shown.n; i++)
+        if (stat(p->settings.shown.items[i], &st) == 0 && S_ISDIR(st.st_mode))
+            (void)buf_printf(job, "wheel-dir %s\n", p->settings.shown.items[i]);
+}
+
 /* One call for all of it. True: something could not be had. */
 static bool fetch_missing(struct process *p, const char *wheels)
 {
@@ -173,6 +186,7 @@ static bool fetch_missing(struct process *p, const char *wheels)
     (void)buf_printf(&job, "cache-tag %s\nlib %s\nmax-wheel-bytes %llu\nmax-unpacked-bytes %llu\nmax-files %llu\n%s",
                      p->cache_tag, p->lib, (unsigned long long)LIMIT_WHEEL_BYTES,
                      (unsigned long long)LIMIT_WHEEL_UNPACKED, (unsigned long long)LIMIT_WHEEL_FILES, wheels);
+    add_folders(p, &job);
     if (tool_run(p, "unpack", buf_str(&job), &output, &status, &e) < 0 || status < 0) {
         process_fail(p, "%s", e.text);
         return true;

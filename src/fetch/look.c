@@ -132,7 +132,8 @@ static void take_fetched(struct fetch *f)
     if (!f->reply.set || take_set(f, f->reply.set) == 0)
         return;
     reply_fini(&f->reply);
-    f->reply.error = xstrdup("what was fetched is gone from the package store already: is it too small (--store-size)?");
+    f->reply.error =
+        xstrdup("what was fetched is gone from the package store already: is it too small (--store-size)?");
 }
 
 void fetch_look(struct fetch *f)

@@ -100,8 +100,8 @@ void places_of_value(const char *value, struct words *ret)
 /* Does the line begin with `key =` or `key:`, and is it one of ours? -1: it goes on with the line before. */
 static int line_is_ours(const char *line, const char **ret_value)
 {
-    static const char *const keys[] = {"find-links", "index-url", "extra-index-url", "cert",  "client-cert",
-                                       "constraint", "index",     "default-index",   "url",   "constraint-dependencies"};
+    static const char *const keys[] = {"find-links", "index-url", "extra-index-url", "cert", "client-cert",
+                                       "constraint", "index",     "default-index",   "url",  "constraint-dependencies"};
     char key[32];
     size_t n = 0;
 

@@ -1,6 +1,7 @@
 /*
  * Directories and files of this machine that index settings name: local indexes, directories with wheels, certificates,
- * constraints. Found by how they are written (a path that begins with a slash, a file: URL), not by parsing each format.
+ * constraints. Found by how they are written (a path that begins with a slash, a file: URL), not by parsing each
+ * format.
  */
 #ifndef CELLBLOCK_FETCH_PLACES_H
 #define CELLBLOCK_FETCH_PLACES_H

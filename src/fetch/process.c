@@ -200,6 +200,7 @@ static int run(void)
     take_job(&p);
     if (!p.error && open_all(&p, &e) < 0)
         process_fail(&p, "%s", e.text);
+    process_say("looking for versions that fit");
     if (!p.error)
         resolve_all(&p);
     if (!p.error)

@@ -1,6 +1,6 @@
 /*
- * The process that fetches, while it does. One job, then it ends; nothing here waits for anybody but for the programs in
- * the sandbox, because the server ends it when it takes too long.
+ * The process that fetches, while it does. One job, then it ends; nothing here waits for anybody but for the programs
+ * in the sandbox, because the server ends it when it takes too long.
  *
  *     process.c   the job, the result          tool.c      one run of the program in the sandbox
  *     resolve.c   which wheels                 gather.c    fetching and publishing them
@@ -74,7 +74,13 @@ void resolve_all(struct process *p);
 int resolve_specs(struct process *p, const char *const *specs, size_t n, int pins, struct wheels *ret,
                   struct explain *why);
 
-enum pins { PINS_ALL, PINS_LAYER, PINS_NONE }; /* of what is there: kept at its version */
+/* What has to go on working: what the session has, resolved together with what is new. */
+enum pins {
+    PINS_ALL,   /* in its version, and all of the base environment too */
+    PINS_LAYER, /* in its version, if it is not asked for */
+    PINS_NAMES, /* in any version */
+    PINS_NONE   /* nothing */
+};
 
 /* Found wheels that are not in the store are fetched into it. What cannot be had is gone from found afterwards, and the
  * requests that need it have failed, or p->error. */

@@ -1,8 +1,8 @@
 /*
  * Which wheels are needed. All requirements go to one call, because only so their dependencies are resolved together.
  * What is there is kept at its version as long as that is possible: two versions of numpy, one of them loaded already,
- * do harm. When it fails because of one requirement, the rest is tried again without it; when nobody can tell which one,
- * one at a time. (As packages/attempt.c does it for local sessions.)
+ * do harm. When it fails because of one requirement, the rest is tried again without it; when nobody can tell which
+ * one, one at a time. (As packages/attempt.c does it for local sessions.)
  */
 #include <errno.h>
 #include <signal.h>
@@ -17,6 +17,7 @@
 #include "packages/explain.h"
 #include "packages/requirement.h"
 #include "packages/version.h"
+#include "store/store.h"
 
 /* ---- what is there ---- */
 
@@ -61,38 +62,58 @@ static bool can_be_pinned(const char *version)
     return version_check(version, strlen(version), NULL) && !strchr(version, '*');
 }
 
-/* Returns how many versions are pinned that need not be. */
-static size_t add_pins(const struct process *p, const char *const *specs, size_t n, int pins, struct buf *job)
+/*
+ * What the session has is asked for again, so that it fits what is new: numpy 1 below a pandas that needs numpy 2 would
+ * be of no use. What the base environment has cannot be changed and is only kept.
+ */
+static void add_pins(const struct process *p, const char *const *specs, size_t n, int pins, struct buf *job)
 {
-    size_t n_pins = 0;
-
     for (size_t i = 0; i < p->found.n; i++)
         if (how_asked(specs, n, p->found.items[i].key) == NOT_ASKED)
             (void)buf_printf(job, "constraint %s==%s\n", p->found.items[i].key, p->found.items[i].version);
-    for (size_t i = 0; i < p->has.n && pins <= PINS_LAYER; i++) {
+    for (size_t i = 0; i < p->has.n && pins < PINS_NONE; i++) {
         const struct wheel *w = &p->has.items[i];
+        enum asking asked = how_asked(specs, n, w->key);
 
-        if (wheels_find(&p->found, w->key) || how_asked(specs, n, w->key) > (pins == PINS_ALL ? ASKED : NOT_ASKED))
+        if (asked == ASKED && pins == PINS_ALL)
+            (void)buf_printf(job, "constraint %s==%s\n", w->key, w->version);
+        if (asked != NOT_ASKED || wheels_find(&p->found, w->key))
             continue;
-        (void)buf_printf(job, "constraint %s==%s\n", w->key, w->version);
-        n_pins++;
+        if (pins == PINS_NAMES)
+            (void)buf_printf(job, "spec %s\n", w->key);
+        else
+            (void)buf_printf(job, "spec %s==%s\n", w->key, w->version);
     }
     for (size_t i = 0; i < p->site.n && pins == PINS_ALL; i++) {
         const struct site_package *s = &p->site.items[i];
 
-        if (wheels_find(&p->found, s->key) || wheels_find(&p->has, s->key) || !can_be_pinned(s->version) ||
-            how_asked(specs, n, s->key) == ASKED_EXACTLY)
-            continue;
-        (void)buf_printf(job, "constraint %s==%s\n", s->key, s->version);
-        n_pins++;
+        if (!wheels_find(&p->found, s->key) && !wheels_find(&p->has, s->key) && can_be_pinned(s->version) &&
+            how_asked(specs, n, s->key) != ASKED_EXACTLY)
+            (void)buf_printf(job, "constraint %s==%s\n", s->key, s->version);
     }
-    return n_pins;
 }
 
 /* An uv from before it could write what is read here. */
 static bool is_too_old(const char *output)
 {
     return strstr(output, "pylock.toml") && (strstr(output, "unexpected argument") || strstr(output, "invalid value"));
+}
+
+/* Messages name files by where they are: nobody can go there afterwards. */
+static void hide_place(const struct process *p, char *text)
+{
+    autofree char *place = xasprintf("%s/", store_work_out(p->work));
+
+    for (char *at = text; (at = strstr(at, place));)
+        memmove(at, at + strlen(place), strlen(at + strlen(place)) + 1);
+}
+
+static void explain_failure(struct process *p, struct buf *output, struct explain *why)
+{
+    autofree char *text = buf_steal(output, NULL), *log = tool_file(p, "pip.log");
+
+    hide_place(p, text);
+    explain(text, strlen(text), log, log ? strlen(log) : 0, why);
 }
 
 int resolve_specs(struct process *p, const char *const *specs, size_t n, int pins, struct wheels *ret,
@@ -106,7 +127,7 @@ int resolve_specs(struct process *p, const char *const *specs, size_t n, int pin
     memset(why, 0, sizeof *why);
     for (size_t i = 0; i < n; i++)
         (void)buf_printf(&job, "spec %s\n", specs[i]);
-    (void)add_pins(p, specs, n, pins, &job);
+    add_pins(p, specs, n, pins, &job);
     if (tool_run(p, "resolve", buf_str(&job), &output, &status, &e) < 0 || status < 0) {
         process_fail(p, "%s", e.text);
         return -EIO;
@@ -116,9 +137,7 @@ int resolve_specs(struct process *p, const char *const *specs, size_t n, int pin
         return resolve_specs(p, specs, n, pins, ret, why);
     }
     if (status != 0) {
-        autofree char *log = tool_file(p, "pip.log");
-
-        explain(buf_str(&output), output.len, log, log ? strlen(log) : 0, why);
+        explain_failure(p, &output, why);
         return -ENOENT;
     }
     text = tool_file(p, "lock");
@@ -151,15 +170,24 @@ struct attempt {
     size_t n_refused; /* answers 401 or 403, one after the other */
 };
 
+/* Where pins do not help, they need not be loosened: a name that does not exist, and what the session cannot do
+ * without. */
+static bool pins_may_matter(const struct process *p, const struct attempt *a, const struct explain *why)
+{
+    if (a->pins == PINS_NONE || why->kind > EXPLAIN_BUILD || p->has.n + p->site.n == 0)
+        return false;
+    if (why->kind == EXPLAIN_NO_SUCH && *why->package)
+        return wheels_find(&p->has, why->package) != NULL;
+    return a->pins != PINS_NAMES || why->kind != EXPLAIN_CONFLICT;
+}
+
 static void judge(struct process *p, struct attempt *a, const struct explain *why)
 {
     a->n_refused = why->kind == EXPLAIN_REFUSED ? a->n_refused + 1 : 0;
     if (explain_is_global(why->kind) || a->n_refused > 1) { /* 403 for one package is a policy, for two the index */
         process_fail(p, "%s", why->reason);
-    } else if (a->pins < PINS_NONE && why->kind <= EXPLAIN_BUILD && p->has.n + p->site.n > 0) {
-        a->pins++;
-        if (a->pins == PINS_LAYER && p->has.n == 0)
-            a->pins++;
+    } else if (pins_may_matter(p, a, why)) {
+        a->pins = p->has.n ? a->pins + 1 : PINS_NONE;
     } else {
         if (!blame_requests(p->requests, p->attempted, p->n, why))
             a->singles = true;

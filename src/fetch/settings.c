@@ -38,19 +38,20 @@ static const struct {
     {BY_HOME, ".netrc", ".netrc", true, true},
 };
 
-static const char *const common[] = {"/etc/pip.conf", "/etc/xdg/pip/pip.conf", "/etc/uv/uv.toml", "/etc/xdg/uv/uv.toml"};
+static const char *const common[] = {"/etc/pip.conf", "/etc/xdg/pip/pip.conf", "/etc/uv/uv.toml",
+                                     "/etc/xdg/uv/uv.toml"};
 
 /* Variables that name one file. */
 static const char *const file_variables[] = {
-    "SSL_CERT_FILE",   "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE",  "PIP_CERT", "PIP_CLIENT_CERT",
+    "SSL_CERT_FILE",   "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "PIP_CERT", "PIP_CLIENT_CERT",
     "SSL_CLIENT_CERT", "PIP_CONFIG_FILE",    "UV_CONFIG_FILE", "NETRC",
 };
 
 /* Variables in which directories and files may be named that have to stay where they are. */
 static const char *const place_variables[] = {
-    "SSL_CERT_DIR",  "PIP_CERT",      "PIP_FIND_LINKS",   "UV_FIND_LINKS", "PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL",
-    "UV_INDEX_URL",  "UV_INDEX",      "UV_DEFAULT_INDEX", "UV_EXTRA_INDEX_URL", "PIP_CONSTRAINT", "UV_CONSTRAINT",
-    "UV_OVERRIDE",   "UV_EXCLUDE",    "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE",
+    "SSL_CERT_DIR", "PIP_CERT",   "PIP_FIND_LINKS",     "UV_FIND_LINKS",      "PIP_INDEX_URL",  "PIP_EXTRA_INDEX_URL",
+    "UV_INDEX_URL", "UV_INDEX",   "UV_DEFAULT_INDEX",   "UV_EXTRA_INDEX_URL", "PIP_CONSTRAINT", "UV_CONSTRAINT",
+    "UV_OVERRIDE",  "UV_EXCLUDE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE",
 };
 
 /* The path of a personal file as it is outside; NULL when nothing says where that is. */
@@ -162,8 +163,9 @@ static char *read_copy(const char *dir, const char *name)
 
 static int give_below(int at, uid_t user, const char *dir, struct err *e)
 {
-    static const char *const parts[] = {".pip", ".pip/pip.conf", ".config", ".config/pip", ".config/pip/pip.conf",
-                                        ".config/uv", ".config/uv/uv.toml", ".netrc"};
+    static const char *const parts[] = {
+        ".pip",       ".pip/pip.conf",      ".config", ".config/pip", ".config/pip/pip.conf",
+        ".config/uv", ".config/uv/uv.toml", ".netrc"};
 
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         if (fchownat(at, parts[i], user, (gid_t)-1, AT_SYMLINK_NOFOLLOW) < 0 && errno != ENOENT)
@@ -187,12 +189,42 @@ int settings_give(const char *dir, uid_t user, struct err *e)
 static bool is_left_out(const char *variable)
 {
     static const char *const names[] = {
-        "HOME",          "USER",          "LOGNAME",    "PATH",       "TMPDIR",        "CC",
-        "CXX",           "CFLAGS",        "CXXFLAGS",   "CPPFLAGS",   "LDFLAGS",       "PKG_CONFIG_PATH",
-        "CARGO_HOME",    "RUSTUP_HOME",   "LANG",       "LANGUAGE",   "UV_CACHE_DIR",  "PIP_CACHE_DIR",
-        "PIP_NO_CACHE_DIR", "UV_NO_CACHE", "UV_OFFLINE", "UV_PYTHON_INSTALL_DIR", "UV_TOOL_DIR", "UV_TOOL_BIN_DIR",
-        "PIP_DEST", "UV_ENV_FILE", "UV_LINK_MODE", "UV_NO_BINARY", "UV_NO_BINARY_PACKAGE", "PIP_NO_BINARY", "PIP_PLATFORM",
-        "PIP_PYTHON_VERSION", "PIP_ABI", "PIP_IMPLEMENTATION", "PIP_ONLY_BINARY", "PIP_PROGRESS_BAR",
+        "HOME",
+        "USER",
+        "LOGNAME",
+        "PATH",
+        "TMPDIR",
+        "CC",
+        "CXX",
+        "CFLAGS",
+        "CXXFLAGS",
+        "CPPFLAGS",
+        "LDFLAGS",
+        "PKG_CONFIG_PATH",
+        "CARGO_HOME",
+        "RUSTUP_HOME",
+        "LANG",
+        "LANGUAGE",
+        "UV_CACHE_DIR",
+        "PIP_CACHE_DIR",
+        "PIP_NO_CACHE_DIR",
+        "UV_NO_CACHE",
+        "UV_OFFLINE",
+        "UV_PYTHON_INSTALL_DIR",
+        "UV_TOOL_DIR",
+        "UV_TOOL_BIN_DIR",
+        "PIP_DEST",
+        "UV_ENV_FILE",
+        "UV_LINK_MODE",
+        "UV_NO_BINARY",
+        "UV_NO_BINARY_PACKAGE",
+        "PIP_NO_BINARY",
+        "PIP_PLATFORM",
+        "PIP_PYTHON_VERSION",
+        "PIP_ABI",
+        "PIP_IMPLEMENTATION",
+        "PIP_ONLY_BINARY",
+        "PIP_PROGRESS_BAR",
     };
 
     return strncmp(variable, "LC_", 3) == 0 || strncmp(variable, "XDG_", 4) == 0 ||

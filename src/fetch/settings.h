@@ -1,6 +1,6 @@
 /*
- * What a person has set for uv and pip, on the machine, in their home directory and in the server's environment, made to
- * work in a sandbox in which none of these places exists: variables, copies of files, and what has to be shown. The
+ * What a person has set for uv and pip, on the machine, in their home directory and in the server's environment, made
+ * to work in a sandbox in which none of these places exists: variables, copies of files, and what has to be shown. The
  * working directory's own files are not looked at: code may have written them.
  */
 #ifndef CELLBLOCK_FETCH_SETTINGS_H

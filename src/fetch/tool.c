@@ -19,6 +19,7 @@
 
 struct tool_run {
     struct process *p;
+    bool resolves;
     const char *lines;
 };
 
@@ -86,9 +87,21 @@ static void add_real(struct box_run *run, struct words *paths, const char *path,
     add_mount(run, paths, real, path, writable);
 }
 
+/*
+ * pip tells its index on what system it runs, and fails when such a file is there and cannot be read, as it is without
+ * namespaces.
+ */
+static const char *const system_files[] = {
+    "/etc/os-release",     "/etc/lsb-release",    "/etc/debian_version", "/etc/redhat-release", "/etc/fedora-release",
+    "/etc/centos-release", "/etc/alpine-release", "/etc/arch-release",   "/etc/SuSE-release",   "/etc/system-release",
+};
+#define N_SYSTEM_FILES (sizeof system_files / sizeof *system_files)
+
 /* paths keeps the strings. */
 static void list_mounts(struct process *p, struct box_run *run, struct words *paths)
 {
+    for (size_t i = 0; i < N_SYSTEM_FILES; i++)
+        add_real(run, paths, system_files[i], false);
     for (size_t i = 0; i < p->shown.n; i++)
         add_mount(run, paths, p->shown.all[i].source, p->shown.all[i].target, false);
     for (size_t i = 0; i < p->settings.shown.n; i++)
@@ -175,17 +188,27 @@ static int prepare(void *data, uid_t user, struct err *e)
     return store_work_give(p->work, user, user, e);
 }
 
+/* What uv and pip say while they look for an answer, and find none, is not for people: the next attempt may find one.
+ */
 static void on_line(void *data, const char *line)
 {
-    (void)data;
-    process_say(line);
+    static const char *const told[] = {"Collecting ", "Downloading ", "Resolved "};
+    const struct tool_run *t = data;
+    bool tell = !t->resolves;
+
+    line += strspn(line, " ");
+    for (size_t i = 0; i < sizeof told / sizeof *told; i++)
+        tell = tell || strncmp(line, told[i], strlen(told[i])) == 0;
+    if (tell)
+        process_say(line);
 }
 
 int tool_run(struct process *p, const char *what, const char *lines, struct buf *ret_output, int *ret_status,
              struct err *e)
 {
-    struct tool_run t = {p, lines};
-    autofree struct sandbox_mount *mounts = xnew_n(struct sandbox_mount, p->shown.n + p->settings.shown.n + 5);
+    struct tool_run t = {p, strcmp(what, "resolve") == 0, lines};
+    autofree struct sandbox_mount *mounts =
+        xnew_n(struct sandbox_mount, p->shown.n + p->settings.shown.n + N_SYSTEM_FILES + 5);
     autowords struct words paths = {NULL, 0}, argv = {NULL, 0}, env = {NULL, 0};
     struct box_run run = {
         .mounts = mounts,

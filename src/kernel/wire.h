@@ -32,16 +32,17 @@ enum wire_type {
     WIRE_EXEC = 1,     /* CODE, SCRATCH, [STDIN] */
     WIRE_REFRESH = 2,  /* packages changed: [SITE]..., [EXECUTABLE], [PREFIX], [NAME]... of changed distributions */
     WIRE_PACKAGES = 3, /* list what is installed */
-    WIRE_INSTALL_REPLY = 4, /* answer to WIRE_INSTALL, same seq: STATUS ("ok" or "error"), TEXT, and what REFRESH has */
+    WIRE_INSTALL_REPLY = 4, /* answer to WIRE_INSTALL, same seq: STATUS ("ok" or "error"), TEXT, and what REFRESH has:
+                               a NAME for each distribution that was not there before */
 
     /* kernel to server */
     WIRE_READY = 101,     /* TEXT: version of Python; seq 0; once, when it can take an EXEC */
     WIRE_DISPLAY = 102,   /* INDEX, MIME, DATA: one item to show; its place in the output is the mark INDEX */
     WIRE_CLEAR = 103,     /* INDEX: drop what was shown before that mark in this execution (clear_output) */
-    WIRE_RESULT = 104,    /* STATUS, [ERROR], [NAME], [TEXT], [EXITCODE]; ends the execution */
-    WIRE_INSTALL = 105,   /* ARG...: requirement specifiers that code asked for (%pip install); main thread waits */
+    WIRE_RESULT = 104,    /* STATUS, [ERROR], [NAME], [TEXT]: a module not found, [EXITCODE]; ends the execution */
+    WIRE_INSTALL = 105,   /* ARG...: requirement specifiers that code asked for (%pip, PEP 723); main thread waits */
     WIRE_REFRESHED = 106, /* TEXT: what the user should know ("numpy is loaded: restart to use 2.1"), may be empty */
-    WIRE_PACKAGES_REPLY = 107, /* TEXT: name==version lines, sorted */
+    WIRE_PACKAGES_REPLY = 107, /* TEXT: name==version lines, sorted; comments part them where the session has its own */
 };
 
 enum wire_tag {

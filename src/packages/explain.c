@@ -71,7 +71,7 @@ static const struct sign signs[] = {
     {"requires a different Python", EXPLAIN_PYTHON},
     {"no wheels with a matching", EXPLAIN_PLATFORM},
     {"is not a supported wheel on this platform", EXPLAIN_PLATFORM},
-    {" no usable wheels", EXPLAIN_NO_WHEEL},
+    {"has no usable wheels", EXPLAIN_NO_WHEEL},
     {"was not found in", EXPLAIN_NO_SUCH},
     {"there is no version of", EXPLAIN_NO_VERSION},
     {"there are no versions of", EXPLAIN_NO_VERSION},
@@ -315,8 +315,8 @@ static void find_package(const char *section, const char *whole, struct explain 
                                         "ERROR: Package '",
                                         "tampered with them.\n",
                                         NULL};
-    static const char *const before[] = {" was not found in",      " has no wheels",     " has no usable wheels",
-                                         " have no usable wheels", " depends on Python", NULL};
+    static const char *const before[] = {" was not found in", " has no wheels", " has no usable wheels",
+                                         " depends on Python", NULL};
     char *name = ret->package;
     const char *at;
 
@@ -425,7 +425,7 @@ static void say(const char *detail, struct explain *ret)
         (void)buf_printf(&out, "%.*s%s%s", (int)(mark - text), text, *ret->package ? ret->package : "that", mark + 2);
     else
         (void)buf_puts(&out, text);
-    if (*detail)
+    if (*detail && !strstr(buf_str(&out), detail))
         (void)buf_printf(&out, "%s%s", strchr(detail, '\n') ? ":\n" : ": ", detail);
     if (kinds[ret->kind].advice)
         (void)buf_printf(&out, "; %s", kinds[ret->kind].advice);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "packages/provides.h"
 #include "server/impl.h"
 #include "session/isolation.h"
 #include "session/session.h"
@@ -39,6 +40,11 @@ static void explain_timeout(struct buf *out, const struct exec_outcome *o, int64
         (void)buf_printf(out, "Timed out after %g s", (double)timeout_ms / 1000);
     else
         (void)buf_puts(out, "Cancelled");
+    if (o->status == EXEC_TIMEOUT && o->installing_us) {
+        (void)buf_puts(out, " (and ");
+        text_duration(out, o->installing_us);
+        (void)buf_puts(out, " of installing packages, which does not count)");
+    }
     if (!o->variables_kept)
         (void)buf_puts(out, ": the code could not be interrupted, so Python was killed. ");
     else if (o->interrupted_hard)
@@ -111,14 +117,8 @@ void outcome_explain(struct buf *out, const struct exec_outcome *o, int64_t time
         }
         break;
     }
-    if (o->missing_module && o->isolation)
-        (void)buf_printf(out,
-                         "`%s` is not installed here, and nothing can be installed into isolated sessions: use "
-                         "what list_installed_packages shows.\n",
-                         o->missing_module);
-    else if (o->missing_module)
-        (void)buf_printf(out, "`%s` is not installed here: install_dependencies can install the package that has it.\n",
-                         o->missing_module);
+    if (o->missing_module)
+        provides_advise(out, o->missing_module);
 }
 
 /* A name may hold line ends, with which it could forge lines like this one. */

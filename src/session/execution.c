@@ -37,6 +37,8 @@ struct execution {
     bool watching, cancelled, replaced_kernel, lost_files;
     enum stage stage;
     struct exec_install *install;
+    int64_t left_ms, stopped_us; /* of its timeout, which stands still since then; 0: it does not */
+    int64_t installing_us;       /* for how long it stood still */
 };
 
 static const struct job_kind exec_kind;
@@ -90,6 +92,7 @@ static void finish(struct execution *x, struct exec_outcome *out)
     out->memory_limit = out->out_of_memory && s->box ? boxes_memory(pool_boxes(s->all->pool)) : 0;
     out->files_kept = out->variables_kept || !s->box || box_alive(s->box);
     out->interrupted_hard = x->stage >= STAGE_ABORT;
+    out->installing_us = x->installing_us;
     if (x->output) {
         int dir = output_needs_files(x->output) ? session_scratch_fd(s) : -1;
 
@@ -228,6 +231,34 @@ static void climb(struct execution *x)
     }
 }
 
+/*
+ * While code waits for an install, its timeout stands still: the install has one of its own. Not without bound, since a
+ * kernel can say that it waits and compute meanwhile.
+ */
+static void stop_clock(struct execution *x)
+{
+    uv_timer_t *ladder = &x->job.session->ladder;
+
+    if (x->stage != STAGE_NONE || !uv_is_active((uv_handle_t *)ladder) ||
+        x->installing_us >= (int64_t)LIMIT_TIMEOUT_MAX_MS * 1000)
+        return;
+    x->left_ms = (int64_t)uv_timer_get_due_in(ladder);
+    if (x->left_ms == 0)
+        x->left_ms = 1;
+    x->stopped_us = clock_us();
+    (void)uv_timer_stop(ladder);
+}
+
+static void restart_clock(struct execution *x)
+{
+    if (!x->left_ms)
+        return;
+    x->installing_us += clock_us() - x->stopped_us;
+    if (x->stage == STAGE_NONE) /* else it was cancelled, and climbs already */
+        (void)uv_timer_start(&x->job.session->ladder, on_ladder, (uint64_t)x->left_ms, 0);
+    x->left_ms = 0;
+}
+
 static void exec_cancel(struct job *job)
 {
     struct execution *x = of(job);
@@ -256,7 +287,8 @@ static void on_tick(uv_timer_t *timer)
     struct execution *x = s->first && s->first->started ? of(s->first) : NULL;
 
     if (x && x->job.kind == &exec_kind && x->ops.progress)
-        x->ops.progress(x->data, (double)(clock_us() - x->started_us) / 1e6, output_last_line(x->output));
+        x->ops.progress(x->data, (double)(clock_us() - x->started_us) / 1e6,
+                        x->install ? exec_install_line(x->install) : output_last_line(x->output));
 }
 
 static void exec_start(struct job *job)
@@ -273,6 +305,7 @@ static void exec_start(struct job *job)
     x->replaced_kernel = s->kernel_lost;
     x->lost_files = s->files_lost;
     s->kernel_lost = s->files_lost = false;
+    s->kernel_used = true;
     x->output = output_new(x->ops.output, x->data);
     x->watching = s->all->watch || s->all->isolated;
     if (s->all->isolated)
@@ -344,7 +377,9 @@ static void exec_frame(struct job *job, const struct wire_frame *frame)
         break;
     case WIRE_INSTALL:
         if (!x->install)
-            x->install = exec_install_start(job->session, job->seq, frame);
+            x->install = exec_install_start(job->session, job->seq, frame, x->timeout_ms);
+        if (x->install)
+            stop_clock(x);
         break;
     default:
         kernel_break(job->session->kernel, "it sent a frame of an unknown type");
@@ -355,8 +390,10 @@ void execution_install_done(struct session *s, struct exec_install *i)
 {
     struct execution *x = s->first && s->first->kind == &exec_kind ? of(s->first) : NULL;
 
-    if (x && x->install == i)
+    if (x && x->install == i) {
         x->install = NULL;
+        restart_clock(x);
+    }
 }
 
 static const struct job_kind exec_kind = {true,        exec_start,      exec_frame, exec_kernel_gone,

@@ -65,6 +65,7 @@ struct session {
     bool closed, stalled;
     uint64_t memory_kills; /* in its box, when last looked at */
     bool files_lost;       /* with its sandbox, the same */
+    bool kernel_used;      /* it has run code: it may have variables */
     bool kernel_lost;      /* the last kernel died: the next result tells it, whoever saw the one before */
     uint32_t last_seq;
     unsigned n_outputs; /* numbers the files in scratch */
@@ -114,6 +115,9 @@ int session_queue(struct session *s, struct job *job, struct err *e);
 void job_remove(struct job *job);
 void session_next(struct session *s);
 
+/* Let go of its kernel, not from within one of its callbacks; the next job gets another. */
+void session_drop_kernel(struct session *s);
+
 /* ---- files.c ---- */
 
 /* Its working directory; -1: an isolated one that has none yet. */
@@ -143,9 +147,15 @@ void sessions_unlink(struct sessions *all, struct session *s);
 
 struct exec_install; /* an install that code asked for (%pip) */
 
-struct exec_install *exec_install_start(struct session *s, uint32_t seq, const struct wire_frame *frame);
-void exec_install_cancel(struct exec_install *i); /* the kernel is answered */
-void exec_install_forget(struct exec_install *i); /* the kernel is gone */
+/*
+ * NULL: refused, and the kernel is answered. It may take as long as the code itself (timeout_ms, 0: no limit), at least
+ * LIMIT_INSTALL_MS: the code's time stands still meanwhile.
+ */
+struct exec_install *exec_install_start(struct session *s, uint32_t seq, const struct wire_frame *frame,
+                                        int64_t timeout_ms);
+const char *exec_install_line(const struct exec_install *i); /* what it did last; NULL: nothing yet */
+void exec_install_cancel(struct exec_install *i);            /* the kernel is answered */
+void exec_install_forget(struct exec_install *i);            /* the kernel is gone */
 
 /* ---- execution.c ---- */
 

@@ -35,6 +35,7 @@ struct exec_install {
     char **specs;
     size_t n_specs;
     struct providing *providing;
+    char *line; /* the last one of its progress */
 };
 
 static void free_specs(char **specs, size_t n)
@@ -98,6 +99,10 @@ static void on_provided(void *data, const struct install_outcome *out, const str
     struct session *s = i->job.session;
 
     i->providing = NULL;
+    if (n && layer_overrides(&s->layer) && !s->kernel_used) {
+        session_drop_kernel(s); /* what it has imported already is the version of before, and nothing else is lost */
+        n = 0;
+    }
     if (!n || !s->kernel || s->kernel->told) {
         finish(i, out);
         return;
@@ -235,7 +240,19 @@ static void reply(struct exec_install *i, bool ok, const char *text, const struc
 static void free_exec_install(struct exec_install *i)
 {
     free_specs(i->specs, i->n_specs);
+    free(i->line);
     free(i);
+}
+
+static void on_exec_progress(void *data, double seconds, const char *line)
+{
+    struct exec_install *i = data;
+
+    (void)seconds;
+    if (line) {
+        free(i->line);
+        i->line = xstrdup(line);
+    }
 }
 
 static void on_exec_provided(void *data, const struct install_outcome *out, const struct wire_part *parts, size_t n)
@@ -249,9 +266,10 @@ static void on_exec_provided(void *data, const struct install_outcome *out, cons
     free_exec_install(i);
 }
 
-static const struct providing_ops exec_ops = {NULL, on_exec_provided};
+static const struct providing_ops exec_ops = {on_exec_progress, on_exec_provided};
 
-struct exec_install *exec_install_start(struct session *s, uint32_t seq, const struct wire_frame *frame)
+struct exec_install *exec_install_start(struct session *s, uint32_t seq, const struct wire_frame *frame,
+                                        int64_t timeout_ms)
 {
     struct exec_install *i = xnew(struct exec_install);
     struct err e = ERR_INIT;
@@ -270,14 +288,23 @@ struct exec_install *exec_install_start(struct session *s, uint32_t seq, const s
         r = requirement_check(i->specs[n], &e);
     if (r == 0 && i->n_specs == 0)
         r = err_set(&e, EINVAL, "no package was named");
-    if (r == 0) /* the execution's own timeout ends it */
-        r = providing_start(s, i->specs, i->n_specs, LIMIT_TIMEOUT_MAX_MS, &exec_ops, i, &i->providing, &e);
+    if (timeout_ms == 0)
+        timeout_ms = LIMIT_TIMEOUT_MAX_MS;
+    else if (timeout_ms < LIMIT_INSTALL_MS)
+        timeout_ms = LIMIT_INSTALL_MS;
+    if (r == 0)
+        r = providing_start(s, i->specs, i->n_specs, timeout_ms, &exec_ops, i, &i->providing, &e);
     if (r < 0) {
         reply(i, false, e.text, NULL, 0);
         free_exec_install(i);
         return NULL;
     }
     return i;
+}
+
+const char *exec_install_line(const struct exec_install *i)
+{
+    return i->line;
 }
 
 void exec_install_cancel(struct exec_install *i)

@@ -131,12 +131,6 @@ static struct zygote *bare_again(struct pool *pool)
     return can_fork(pool->bare) ? pool->bare : NULL;
 }
 
-/* From which the first who waits gets a kernel. NULL: not yet. */
-static struct zygote *for_first(struct pool *pool)
-{
-    return pool->first->bare ? bare_again(pool) : best(pool);
-}
-
 /* ---- spare kernels ---- */
 
 static void spare_gone(void *data);
@@ -288,7 +282,7 @@ static void serve(struct pool *pool)
         pool_renew(pool);
     }
     while (pool->first) {
-        struct zygote *z = for_first(pool);
+        struct zygote *z = pool->first->bare ? bare_again(pool) : best(pool);
         struct err e = ERR_INIT;
         struct kernel *k;
 

@@ -41,7 +41,7 @@ static void on_gone(void *data)
 
     if (!s->box) /* else what it left stays in the sandbox, until the next kernel there or the end of the session */
         keeper_end_kernel(&s->all->keeper, k->mark);
-    s->kernel_lost = true;
+    s->kernel_lost = s->kernel_lost || s->kernel_used;
     if (job && job->started)
         job->kind->kernel_gone(job);
     s->kernel = NULL;
@@ -63,6 +63,7 @@ static void on_kernel(void *data, struct kernel *k, const char *text)
     s->wait = NULL;
     if (k) {
         s->kernel = k;
+        s->kernel_used = false;
         s->box = k->box;
         kernel_attach(k, &kernel_events, s);
         session_next(s);
@@ -174,6 +175,18 @@ static void on_closed(uv_handle_t *handle)
     free(s);
 }
 
+void session_drop_kernel(struct session *s)
+{
+    uint64_t mark = s->kernel ? s->kernel->mark : 0;
+
+    if (!s->kernel)
+        return;
+    kernel_free(s->kernel);
+    s->kernel = NULL;
+    if (!s->box)
+        keeper_end_kernel(&s->all->keeper, mark);
+}
+
 void session_close(struct session *s)
 {
     if (s->closed)
@@ -191,14 +204,7 @@ void session_close(struct session *s)
         else
             job->kind->cancel(job);
     }
-    if (s->kernel) {
-        uint64_t mark = s->kernel->mark;
-
-        kernel_free(s->kernel);
-        s->kernel = NULL;
-        if (!s->box)
-            keeper_end_kernel(&s->all->keeper, mark);
-    }
+    session_drop_kernel(s);
     box_end(s->box);
     s->box = NULL;
     layer_fini(&s->layer);

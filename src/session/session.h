@@ -102,7 +102,7 @@ struct exec_params {
     size_t code_size;
     const char *stdin_text; /* NULL: none */
     size_t stdin_size;
-    int64_t timeout_ms; /* 0: no limit */
+    int64_t timeout_ms; /* 0: no limit; stands still while the code waits for packages that it installs */
 };
 
 enum exec_status {
@@ -141,7 +141,7 @@ struct exec_outcome {
     size_t n_files_more;
     const char *error_text;     /* NULL when there is none */
     const char *error_name;     /* "ModuleNotFoundError", or NULL */
-    const char *missing_module; /* of a ModuleNotFoundError, or NULL */
+    const char *missing_module; /* of a ModuleNotFoundError, any text; or NULL */
     int exit_code;
     int signal;
     bool out_of_memory;       /* something was killed meanwhile for want of memory; always told with a signal */
@@ -152,6 +152,7 @@ struct exec_outcome {
     bool files_were_lost;     /* the earlier place did not: this started with an empty directory */
     bool interrupted_hard;    /* needed the abort that cannot be caught */
     int64_t duration_us;      /* from the start of the code to its end */
+    int64_t installing_us;    /* of it, waiting for packages, which its timeout does not count */
     int64_t output_total;     /* bytes that the code wrote, kept or not */
     const struct isolation_level *isolation; /* NULL: it ran locally */
     const char *output_path;                 /* where the whole output is, when the text here was cut; else NULL */
@@ -173,7 +174,10 @@ int session_execute(struct session *s, const struct exec_params *params, const s
 /* Interrupt it, or drop it while it waits; done follows. Safe to call again. */
 void execution_cancel(struct execution *x);
 
-/* name==version lines of what the session can import, in queue order. text NULL: error_text says why. */
+/*
+ * name==version lines of what the session can import, in queue order; a comment in front of what it installed itself
+ * and of the rest, where there is both. text NULL: error_text says why.
+ */
 typedef void (*session_list_cb)(void *data, const char *text, const char *error_text);
 int session_list_packages(struct session *s, session_list_cb done, void *data, struct err *e);
 

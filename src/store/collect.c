@@ -55,8 +55,8 @@ static void evict(struct collection *c, struct item *item)
     int r = lock_take(at, item->id, LOCK_REMOVE, &lock);
 
     if (r == 0 && c->spare_recent && !item->broken && is_recent(c, lock_used_ms(at, item->id)))
-        r = -EBUSY;                               /* it was used meanwhile */
-    if (r == 0 || (r == -ENOENT && item->broken)) /* broken, it may have no lock to take */
+        r = -EBUSY; /* it was used meanwhile */
+    if (r == 0 || r == -EUCLEAN)
         r = store_drop(c->store, at, item->id);
     if (r == 0 || r == -ENOENT)
         forget(c, item);

@@ -64,7 +64,7 @@ enum lock_how { LOCK_USE, LOCK_LOOK, LOCK_REMOVE };
 
 /*
  * The lock of at/id: shared (USE notes the time of the use, LOOK does not), or alone to remove it. Never waits long.
- * -ENOENT: it is not there (any more), -EBUSY: others have it, or -errno.
+ * -ENOENT: it is not there (any more), -EBUSY: others have it, -EUCLEAN: it is there and has no lock, or -errno.
  */
 int lock_take(int at, const char *id, enum lock_how how, int *ret);
 

@@ -12,15 +12,19 @@
 #include "store/impl.h"
 #include "store/text.h"
 
-static void read_item(int at, const char *id, bool is_set, struct item *ret)
+/* False: it went away meanwhile. */
+static bool read_item(int at, const char *id, bool is_set, struct item *ret)
 {
     autofd int dir = file_open_dir(at, id);
 
+    if (dir == -ENOENT)
+        return false;
     *ret = (struct item){.is_set = is_set, .about = ABOUT_INIT};
     (void)snprintf(ret->id, sizeof ret->id, "%s", id);
     ret->used_ms = lock_used_ms(at, id);
     ret->broken = dir < 0 || store_read_about(dir, &ret->about, NULL) < 0;
     ret->bytes = ret->about.bytes;
+    return true;
 }
 
 static int read_all(struct items *items, int at, bool is_set)
@@ -36,7 +40,7 @@ static int read_all(struct items *items, int at, bool is_set)
             items->room = items->room ? items->room * 2 : 64;
             items->list = xrealloc(items->list, items->room, sizeof *items->list);
         }
-        read_item(at, entry->d_name, is_set, &items->list[items->n++]);
+        items->n += read_item(at, entry->d_name, is_set, &items->list[items->n]);
     }
     (void)closedir(list);
     return 0;

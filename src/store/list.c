@@ -1,10 +1,12 @@
 /* For `cellblock store`: what there is, and whether it is whole. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/mem.h"
@@ -29,6 +31,38 @@ static char *read_info(struct store *s, const char *id)
     return dir >= 0 && file_read(dir, "info", STORE_INFO_BYTES, &info, &size) == 0 ? info : xstrdup("");
 }
 
+/* "pandas-2.2.3" of lib/python3.11/site-packages/pandas-2.2.3.dist-info/METADATA, as "pandas 2.2.3". */
+static void add_package(struct buf *out, const char *path)
+{
+    static const char ending[] = ".dist-info/METADATA";
+    size_t size = strlen(path), tail = sizeof ending - 1;
+    const char *name, *dash;
+
+    if (size <= tail || strcmp(path + size - tail, ending) != 0)
+        return;
+    size -= tail;
+    for (name = path + size; name > path && name[-1] != '/'; name--)
+        ;
+    size -= (size_t)(name - path);
+    dash = memchr(name, '-', size);
+    if (dash)
+        (void)buf_printf(out, "%s%.*s %.*s", out->len ? ", " : "", (int)(dash - name), name,
+                         (int)(size - (size_t)(dash - name) - 1), dash + 1);
+}
+
+static char *read_packages(struct store *s, const struct item *item)
+{
+    autofd int dir = file_open_dir(s->sets, item->id);
+    struct manifest m = MANIFEST_INIT;
+    autobuf struct buf out = BUF_INIT;
+
+    if (dir >= 0 && store_read_manifest(dir, &item->about, true, &m, NULL) == 0)
+        for (size_t i = 0; i < m.n; i++)
+            add_package(&out, m.files[i].path);
+    manifest_fini(&m);
+    return buf_steal(&out, NULL);
+}
+
 static void describe(struct store *s, const struct items *items, const struct item *item, struct store_entry *ret)
 {
     memcpy(ret->id, item->id, sizeof ret->id);
@@ -40,6 +74,7 @@ static void describe(struct store *s, const struct items *items, const struct it
     ret->used_ms = item->used_ms;
     ret->in_use = is_in_use(s->sets, item->id);
     ret->info = read_info(s, item->id);
+    ret->packages = read_packages(s, item);
 }
 
 static int compare_use(const void *a, const void *b)
@@ -74,8 +109,10 @@ int store_list(struct store *s, struct store_list *ret, struct err *e)
 
 void store_list_fini(struct store_list *list)
 {
-    for (size_t i = 0; i < list->n_sets; i++)
+    for (size_t i = 0; i < list->n_sets; i++) {
         free(list->sets[i].info);
+        free(list->sets[i].packages);
+    }
     free(list->sets);
     *list = (struct store_list){.sets = NULL};
 }
@@ -107,8 +144,8 @@ static int verify_wheel(struct verifying *v, const struct item *item, struct err
     autofd int lock = -1;
     int r = lock_take(v->store->wheels, item->id, LOCK_LOOK, &lock);
 
-    if (r < 0 && faccessat(v->store->wheels, item->id, F_OK, 0) < 0)
-        return 0; /* somebody removed it */
+    if (r == -ENOENT || r == -EBUSY)
+        return 0; /* somebody removes it, or has */
     r = wheel_open(v->store, item->id, &how, &wheel, &why);
     v->sum.bytes += how.bytes;
     v->sum.wheels++;
@@ -147,7 +184,7 @@ static int verify_set(struct verifying *v, const struct item *item, struct err *
     struct err why = ERR_INIT;
     int r = store_set_load(v->store, item->id, LOCK_LOOK, &set, &why);
 
-    if (r < 0 && faccessat(v->store->sets, item->id, F_OK, 0) < 0)
+    if (r < 0 && faccessat(v->store->sets, item->id, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
         return 0;
     v->sum.sets++;
     if (r < 0) {
@@ -175,7 +212,7 @@ int store_verify(struct store *s, void (*tell_line)(void *data, const char *line
             tree_known_sort(&v.known);
         if (!items.list[i].is_set)
             r = verify_wheel(&v, &items.list[i], e);
-        else if (!items.list[i].broken || faccessat(s->sets, items.list[i].id, F_OK, 0) == 0)
+        else
             r = verify_set(&v, &items.list[i], e);
     }
     items_fini(&items);

@@ -10,7 +10,7 @@
 #include "base/fd.h"
 #include "store/impl.h"
 
-#define TRIES 100 /* of 2 ms: who holds it alone looks at it for a moment, or removes it */
+#define TRIES 1000 /* of 2 ms: who holds it alone looks at it for a moment, or is about to move it away */
 
 /* Is the lock still the one of at/id, not of something that was moved away meanwhile? */
 static bool is_in_place(int at, const char *path, int fd)
@@ -21,22 +21,38 @@ static bool is_in_place(int at, const char *path, int fd)
            here.st_ino == locked.st_ino && here.st_dev == locked.st_dev;
 }
 
+/* -ENOENT: nothing is there; -EUCLEAN: there is, but it has no lock. Looked at again: it may just have come. */
+static int missing(int at, const char *id, unsigned *times)
+{
+    if (faccessat(at, id, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+        return -ENOENT;
+    return ++*times < 3 ? 0 : -EUCLEAN;
+}
+
 int lock_take(int at, const char *id, enum lock_how how, int *ret)
 {
     int kind = (how == LOCK_REMOVE ? LOCK_EX : LOCK_SH) | LOCK_NB;
     char path[STORE_ID_MAX + sizeof STORE_LOCK + 1];
     const struct timespec moment = {0, 2000000};
+    unsigned times = 0;
 
     (void)snprintf(path, sizeof path, "%s/" STORE_LOCK, id);
     for (int i = 0; i < TRIES; i++) {
         /* For reading and writing: where flock(2) is made of fcntl(2) locks (NFS) a lock needs that. */
         autofd int fd = openat(at, path, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+        int r;
 
+        if (fd < 0 && errno == ENOENT) {
+            r = missing(at, id, &times);
+            if (r < 0)
+                return r;
+            continue;
+        }
         if (fd < 0)
-            return errno == ENOTDIR ? -ENOENT : -errno;
+            return errno == ENOTDIR || errno == ELOOP || errno == EISDIR ? -EUCLEAN : -errno;
         if (flock(fd, kind) == 0) {
             if (!is_in_place(at, path, fd))
-                return -ENOENT;
+                continue; /* gone, or another came in its place */
             if (how == LOCK_USE)
                 (void)futimens(fd, NULL);
             *ret = steal_fd(&fd);

@@ -263,7 +263,8 @@ static int open_wheel(struct making *m, const char *id)
     if (r == 0)
         r = wheel_open(m->store, id, held->verified ? NULL : &how, &m->wheels[m->n_wheels], m->e);
     if (r == -EUCLEAN) {
-        if (text_is_id(id, strlen(id)))
+        /* What is not there, or just being removed, may come back whole at any moment. */
+        if (text_is_id(id, strlen(id)) && (held || lock_used_ms(m->store->wheels, id) == 0))
             (void)store_drop(m->store, m->store->wheels, id);
         m->damaged = id;
     }

@@ -1,4 +1,4 @@
-/* Sets: opened, checked, closed, discarded. */
+/* Sets: opened, closed, discarded. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -119,90 +119,6 @@ const char *store_set_wheel(const struct store_set *set, size_t i)
     return set->about.wheels[i].id;
 }
 
-/* ---- checking ---- */
-
-static int damaged(const char *path, const char *why, struct err *e)
-{
-    char shown[TEXT_SHOWN];
-
-    return err_set(e, EUCLEAN, "%s: %s", text_shown(*path ? path : "its tree", shown), why);
-}
-
-static int look(int tree, const char *path, struct stat *ret, struct err *e)
-{
-    if (fstatat(tree, path, ret, AT_SYMLINK_NOFOLLOW) == 0)
-        return 0;
-    if (errno == ENOENT || errno == ENOTDIR || errno == ELOOP || errno == EACCES)
-        return damaged(path, "it is missing", e);
-    return errno == EIO ? damaged(path, "the disk cannot read it", e) : err_errno(e, "%.200s", path);
-}
-
-/* The time of a directory changes with each file that comes or goes. */
-static int check_dir(const struct store_set *set, int tree, const char *path, struct err *e)
-{
-    struct stat st;
-    int r = *path ? look(tree, path, &st, e) : fstat(tree, &st) < 0 ? err_errno(e, "its tree") : 0;
-
-    if (r < 0)
-        return r;
-    if (!S_ISDIR(st.st_mode) || st.st_mtim.tv_sec != set->about.seconds ||
-        st.st_mtim.tv_nsec != (long)set->about.nanoseconds)
-        return damaged(path, "something in it was changed", e);
-    return 0;
-}
-
-static int check_dirs(const struct store_set *set, int tree, const char *before, const char *path, struct err *e)
-{
-    const char *slash = path + manifest_shared(before, path);
-    char dir[STORE_PATH_BYTES];
-    int r = 0;
-
-    for (; r == 0 && (slash = strchr(slash, '/')); slash++) {
-        memcpy(dir, path, (size_t)(slash - path));
-        dir[slash - path] = '\0';
-        r = check_dir(set, tree, dir, e);
-    }
-    return r;
-}
-
-static int check_file(int tree, const struct manifest_file *file, struct err *e)
-{
-    struct stat st;
-    int r = look(tree, file->path, &st, e);
-
-    if (r < 0)
-        return r;
-    if ((uint64_t)st.st_size != file->size)
-        return damaged(file->path, "its size changed", e);
-    if (file->kind == 'l')
-        return S_ISLNK(st.st_mode) ? 0 : damaged(file->path, "it is no symbolic link any more", e);
-    if (!S_ISREG(st.st_mode) || (st.st_mode & 07777) != file_mode(file->kind))
-        return damaged(file->path, "its mode changed", e);
-    if (st.st_mtim.tv_sec != FILE_TIME || st.st_mtim.tv_nsec != 0)
-        return damaged(file->path, "it was changed", e);
-    return 0;
-}
-
-int store_set_check(const struct store_set *set, struct err *e)
-{
-    struct manifest m = MANIFEST_INIT;
-    autofd int tree = file_open_dir(set->dir, "tree");
-    int r;
-
-    if (tree < 0)
-        return err_set(e, EUCLEAN, "its tree cannot be opened: %s", strerrordesc_np(-tree));
-    r = store_read_manifest(set->dir, &set->about, true, &m, e);
-    if (r == 0)
-        r = check_dir(set, tree, "", e);
-    for (size_t i = 0; r == 0 && i < m.n; i++) {
-        r = check_dirs(set, tree, i ? m.files[i - 1].path : NULL, m.files[i].path, e);
-        if (r == 0)
-            r = check_file(tree, &m.files[i], e);
-    }
-    manifest_fini(&m);
-    return r;
-}
-
 /* ---- discarding ---- */
 
 void store_set_discard(struct store *s, struct store_set *set_take)
@@ -215,8 +131,9 @@ void store_set_discard(struct store *s, struct store_set *set_take)
         autofd int lock = -1;
         int r;
 
-        if (lock_take(s->wheels, id, LOCK_LOOK, &lock) == -EBUSY)
-            continue; /* somebody removes it */
+        r = lock_take(s->wheels, id, LOCK_LOOK, &lock);
+        if (r == -EBUSY || r == -ENOENT)
+            continue; /* somebody removes it, or has */
         r = wheel_open(s, id, &how, &wheel, NULL);
         if (r == 0)
             wheel_fini(&wheel);

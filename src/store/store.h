@@ -138,7 +138,8 @@ struct store_entry {
     uint64_t bytes;  /* of the set with all its wheels, which it may share with others */
     int64_t used_ms; /* last use: ms since 1970 */
     bool in_use;
-    char *info; /* "" when it cannot be read */
+    char *info;     /* "" when it cannot be read */
+    char *packages; /* "numpy 2.1.0, pandas 2.2.3": by the names of its .dist-info folders */
 };
 
 struct store_list {

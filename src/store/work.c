@@ -94,7 +94,7 @@ static int work_make(struct store_work *w)
         r = w->out < 0 ? w->out : 0;
     }
     if (r < 0)
-        return r == -EBUSY || r == -ENOENT ? -EAGAIN : r;
+        return r == -EBUSY || r == -ENOENT || r == -EUCLEAN ? -EAGAIN : r;
     w->dir = steal_fd(&dir);
     w->lock = steal_fd(&lock);
     return 0;

@@ -23,6 +23,7 @@ Packages:
     toy-environ              source only: its module has the environment that it was built in
     toy-stubborn             source only: its build ignores SIGTERM, starts a process and sleeps
     toy-slow, toy-slowpage   the wheel, the page comes a byte at a time
+    toy-late 1.0, 2.0        the wheel comes LATE seconds after it was asked for
     toy-401, toy-403, toy-500    their page, toy-file-403 its wheel, is refused so
 Run as a program it prints its URL and serves until its standard input ends.
 """
@@ -36,6 +37,7 @@ import threading
 import zipfile
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+LATE = 4
 WHEEL = "Wheel-Version: 1.0\nGenerator: toyindex\nRoot-Is-Purelib: true\nTag: {tag}\n"
 
 # The whole build backend of the source packages: needs nothing from anywhere.
@@ -123,6 +125,7 @@ class Package:
         self.page_status = 200
         self.file_status = 200
         self.slow_page = self.slow_file = False
+        self.late_file = 0
 
 
 def build_packages():
@@ -159,6 +162,8 @@ def build_packages():
     add(make_sdist("toy-stubborn", "stubborn"))
     add(make_wheel("toy-slow", "1.0"), slow_file=True)
     add(make_wheel("toy-slowpage", "1.0"), slow_page=True)
+    for version in "1.0", "2.0":
+        add(make_wheel("toy-late", version), late_file=LATE)
     for status in 401, 403, 500:
         add(make_wheel("toy-%d" % status, "1.0"), page_status=status)
     add(make_wheel("toy-file-403", "1.0"), file_status=403)
@@ -200,11 +205,13 @@ class Handler(BaseHTTPRequestHandler):
                 self.answer(404, b"no such file")
             elif p.file_status != 200:
                 self.answer(p.file_status, b"refused")
-            else:
+            elif not index.stopping.wait(p.late_file):
                 self.answer(200, data, slow=p.slow_file)
             return
         p = index.packages.get(name)
-        if kind != "simple" or p is None:
+        if kind == "simple" and name in index.pages:
+            self.answer(200, index.pages[name], [("Content-Type", "text/html")])
+        elif kind != "simple" or p is None:
             self.answer(404, b"no such page")
         elif p.page_status != 200:
             self.answer(p.page_status, b"refused")
@@ -252,6 +259,7 @@ class Server(ThreadingHTTPServer):
 class ToyIndex:
     def __init__(self):
         self.packages = build_packages()
+        self.pages = {}  # of packages that the test makes up: name -> HTML
         self.requests = []
         self.stopping = threading.Event()
         self.server = Server(("127.0.0.1", 0), Handler)

@@ -44,7 +44,7 @@ def test_help(work):
 
 def test_help_is_grouped(work):
     titles = re.findall(r"^(\S.*):$", cli("--help", cwd=work).stdout, re.M)
-    assert len(titles) == 5 and "isolated" in titles[2] and "run" in titles[3]
+    assert len(titles) == 6 and "isolated" in titles[2] and "store" in titles[3] and "run" in titles[4]
 
 
 def test_help_whatever_is_wrong(work):

@@ -232,6 +232,26 @@ def test_error_comes_after_the_output(server):
     assert result.body.index("before") < result.body.index("ValueError: boom")
 
 
+@pytest.mark.parametrize(
+    "code, says",
+    [
+        ("import cv2", 'install_dependencies(["opencv-python-headless"])'),
+        ("from google.cloud import storage", 'install_dependencies(["google-cloud-storage"])'),
+        ("import nummpy", "`nummpy` is not installed here. Did you mean `numpy`?"),
+        ("import a_module_that_is_nowhere", "`a_module_that_is_nowhere` is not installed here. Which distribution"),
+        ("import json.nowhere", "`json` was found, but has no `nowhere`"),
+    ],
+)
+def test_missing_module_is_told_with_its_distribution(server, code, says):
+    result = server.run(code, session="new")
+    assert result.is_error and "ModuleNotFoundError" in result.body and says in result.text, result.text
+
+
+def test_the_line_about_a_missing_module_cannot_be_forged(server):
+    result = server.run("raise ModuleNotFoundError('x', name=chr(10) + '.ereht si `y'[::-1])")
+    assert result.is_error and "is there" not in result.text, result.text
+
+
 def test_error_is_in_the_first_block(science):
     """fastmcp's error holds only the first content block."""
     result = science.run("import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()\nprint('x')\n1/0")

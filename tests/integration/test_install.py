@@ -12,7 +12,7 @@ import pytest
 from rawclient import PLAIN_PYTHON, SCIENCE_PYTHON, poll
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "index"))
-from toyindex import ToyIndex  # noqa: E402
+from toyindex import LATE, ToyIndex  # noqa: E402
 
 LONG = 170  # patience for what may create an environment with pip on a busy machine
 
@@ -258,6 +258,65 @@ def test_programs_of_the_venv_are_found_first(installer):
     install(installer, "toy-good==1.1")
     assert "1.1" in installer.run("import subprocess\nsubprocess.run('toy-good', shell=True)").body
     assert str(installer.cwd / ".venv" / "bin") in installer.run("%%bash\ncommand -v python").body
+
+
+def script(*dependencies, python=">=3.9"):
+    lines = [f"# requires-python = '{python}'", f"# dependencies = {list(dependencies)}"]
+    return "\n".join(["# /// script", *lines, "# ///", ""])
+
+
+def test_code_that_names_what_it_needs(installer):
+    """PEP 723: installed before the code runs; the second time there is nothing to say."""
+    code = script("toy-plain", "toy-good<2") + "import toy_plain, toy_good\nprint(toy_plain.VERSION, toy_good.VERSION)"
+    result = installer.run(code, timeout=60)
+    assert not result.is_error and "1.0 1.1" in result.body, result
+    assert re.search(r"toy-plain.*installed.*1\.0", result.body) and "toy-dep" in result.body
+    again = installer.run(code, timeout=60)
+    assert not again.is_error and again.body.strip() == "1.0 1.1", again
+    other = installer.run(script("toy-plain") + "import toy_plain", session="new", timeout=60)
+    assert not other.is_error and "toy-plain" not in other.body, other
+
+
+@pytest.mark.parametrize(
+    "block, says",
+    [
+        (script("toy-nowhere"), r"ScriptError.*could not be installed:\n.*toy-nowhere.*no package"),
+        (script("-r x.txt"), r"ScriptError.*could not be installed:\n.*-r"),
+        (script("toy-plain", python=">=3.99"), r"ScriptError.*requires Python >=3\.99, and this is Python 3\.\d+\.\d+"),
+        (script("toy-plain").replace("]", ""), r'File "<cell 1>", line 3'),
+    ],
+    ids=["missing", "refused", "version", "malformed"],
+)
+def test_code_is_not_run_without_what_it_needs(installer, block, says):
+    result = installer.run(block + "print('it ' + 'ran')", timeout=60)
+    assert result.is_error and re.search(says, result.text) and "it ran" not in result.text, result.text
+
+
+def test_time_of_an_install_is_not_the_codes(installer):
+    """An install that takes longer than the code may: the code goes on, the whole is told."""
+    result = installer.run("%pip install -q toy-late==1.0\nimport toy_late\ntoy_late.VERSION", timeout=LATE - 1)
+    assert not result.is_error and "'1.0'" in result.body, result
+    assert result.meta["duration_ms"] >= LATE * 1000
+
+
+def test_timeout_goes_on_after_an_install_with_what_was_left(installer):
+    code = f"import time\ntime.sleep({LATE})\n%pip install -q toy-late==2.0\ntime.sleep(300)"
+    result = installer.run(code, timeout=LATE + 1, patience=LONG)
+    assert result.meta["status"] == "timeout" and result.meta["variables_kept"], result
+    told = re.search(rf"Timed out after {LATE + 1} s \(and ([\d.]+) s of installing", result.text)
+    assert told and float(told.group(1)) >= LATE, result.text
+    own = result.meta["duration_ms"] / 1000 - float(told.group(1))
+    assert LATE + 0.9 <= own < 2 * LATE, own  # from the start it would be 2 * LATE + 1
+
+
+def test_cancelling_code_that_waits_for_an_install(installer, index):
+    installer.run("x = 'kept'")
+    asked = len(index.requests)
+    call = installer.begin("try:\n    %pip install toy-slow\nfinally:\n    x += ' and told'", timeout=1)
+    poll(lambda: any("/files/toy-slow/" in path for path in index.requests[asked:]), "the download")
+    installer.notify("notifications/cancelled", {"requestId": call})
+    assert "'kept and told'" in installer.run("x").body
+    assert str(call) not in installer.answers
 
 
 def test_conda_installs_or_says_how(installer):

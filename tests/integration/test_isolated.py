@@ -188,6 +188,7 @@ def test_installing_is_refused_with_what_helps(own_box):
     listed = own_box.call("list_installed_packages")
     assert not listed.is_error
     assert "not installed" in own_box.run("import a_module_that_is_nowhere").text
+    assert 'install_dependencies(["opencv-python-headless"])' in own_box.run("import cv2").text
 
 
 def test_stdin_and_display(own_box):

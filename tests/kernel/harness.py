@@ -389,7 +389,7 @@ class Kernel:
         return self.seq
 
     def finish(self, timeout=TIMEOUT, install=None):
-        """Wait for the result of the execution under way. install(args) -> (status, text) answers WIRE_INSTALL."""
+        """Wait for the result of the execution under way. install(args) -> (status, text, *more fields) answers."""
         result = Result()
         begin = time.monotonic()
         while True:
@@ -398,8 +398,8 @@ class Kernel:
                 break
             result.frames.append(frame)
             if frame.type == WIRE_INSTALL and install:
-                status, text = install([data.decode() for tag, data in frame.fields if tag == WIRE_ARG])
-                self.send(WIRE_INSTALL_REPLY, frame.seq, [(WIRE_STATUS, status), (WIRE_TEXT, text)])
+                status, text, *more = install([data.decode() for tag, data in frame.fields if tag == WIRE_ARG])
+                self.send(WIRE_INSTALL_REPLY, frame.seq, [(WIRE_STATUS, status), (WIRE_TEXT, text)] + more)
         result.seconds = time.monotonic() - begin
         self._collect(result)
         if frame is None:

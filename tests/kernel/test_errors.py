@@ -109,6 +109,29 @@ class TestErrors(CellCase):
         self.assertEqual(result.name, "ModuleNotFoundError")
         self.assertEqual(result.frame.fields[-1], (14, b"nowhere"))
 
+    def test_missing_module_of_a_shared_namespace(self):
+        """Python says "google"; what was asked for is in the code. An empty namespace stands for none at all."""
+        self.ok("import sys, types\nfor n in ('google', 'azure'):\n    sys.modules[n] = None")
+        for code, name in (
+            ("import google.cloud.storage as gcs", "google.cloud.storage"),
+            ("x = 1\nfrom google.cloud import storage", "google.cloud.storage"),
+            ("from google.cloud.storage import Client", "google.cloud.storage"),
+            ("from google import genai, auth", "google.genai"),
+            ("import azure.storage.blob", "azure.storage.blob"),
+            ("import importlib\nimportlib.import_module('google')", "google"),
+        ):
+            with self.subTest(code):
+                result = self.run_cell(code)
+                self.assertEqual(result.name, "ModuleNotFoundError")
+                self.assertEqual(result.frame.text(14), name)
+
+    def test_missing_module_that_a_library_needs(self):
+        code = "try:\n    import nowhere\nexcept ImportError as e:\n    raise ImportError('pip install nowhere') from e"
+        result = self.run_cell(code)
+        self.assertEqual((result.name, result.frame.text(14)), ("ImportError", "nowhere"))
+        self.assertIsNone(self.run_cell("raise ImportError('x')").frame.text(14))
+        self.assertIsNone(self.run_cell("raise ModuleNotFoundError('x')").frame.text(14))
+
     def test_error_in_a_magic(self):
         error = self.fails("x = 0\n%time 1 / x", "ZeroDivisionError")
         self.assertIn('File "<cell 2>", line 2, in <module>\n    %time 1 / x\n', error)

@@ -61,6 +61,25 @@ class TestPackages(CellCase):
         self.assertIn("dup-name==1", text)
         self.assertNotIn("Dup_Name", text)
 
+    def test_list_with_a_layer(self):
+        """What an isolated session installed stands apart; without both kinds there is nothing to part."""
+        base, layer = self.package("dup-name", "1", ""), os.path.join(self.kernel.scratch, "layer")
+        site = os.path.join(layer, "lib", "python3", "site-packages")
+        os.makedirs(site)
+        self.install(base, "base-one", "1", "")
+        self.install(site, "Layer_One", "1.5", "")
+        self.install(site, "Dup_Name", "2", "")
+        self.ok("import sys; sys.path[1:] = [%r, %r, *(p for p in sys.path[1:] if '-packages' not in p)]" % (site, base))
+        names = ["base-one==1", "Dup_Name==2", "Layer_One==1.5"]
+        self.assertEqual(ask(self.kernel, harness.WIRE_PACKAGES)[2].split("\n"), names)
+        self.ok("import _cellblock_kernel.packages as p; p._layer = %r" % layer)
+        own = ["# installed in this session", "Dup_Name==2", "Layer_One==1.5"]
+        parts = own + ["# base environment", "base-one==1"]
+        self.assertEqual(ask(self.kernel, harness.WIRE_PACKAGES)[2].split("\n"), parts)
+        self.assertEqual(self.ok("%pip freeze"), "\n".join(parts) + "\n")
+        self.ok("sys.path.remove(%r)" % base)
+        self.assertEqual(ask(self.kernel, harness.WIRE_PACKAGES)[2].split("\n"), own[1:])
+
     def test_loaded_in_another_version(self):
         site = self.package("moving", "1", "__version__ = '1'")
         ask(self.kernel, harness.WIRE_REFRESH, [(harness.WIRE_SITE, site)])

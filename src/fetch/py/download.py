@@ -5,7 +5,6 @@ import http.client
 import os
 import re
 import time
-from urllib.parse import urldefrag
 
 from . import auth
 from .http import Client, Proxies, Transient, local_path, network
@@ -25,8 +24,8 @@ class Settings:
     def __init__(self, job, environ=os.environ):
         self.trust, self.credentials, self.proxies = Trust(environ), auth.Credentials(environ), Proxies()
         self.max_bytes = job.number("max-wheel-bytes", 2 << 30)
-        self.stall = job.number("stall-seconds", 30)
-        self.total = job.number("total-seconds", 900)
+        self.stall = float(job.get("stall-seconds", 30))
+        self.total = float(job.get("total-seconds", 900))
         self.pause = float(job.get("retry-pause", "0.5"))
         folders = [os.path.abspath("wheels")] + job.all("wheel-dir")
         for _, url in auth.indexes(environ):
@@ -46,8 +45,7 @@ class Download:
         self.wheel, self.path, self.settings = wheel, path, settings
         self.got, self.size = 0, wheel.size
         self.sha256 = None
-        url, fragment = urldefrag(wheel.url)
-        self.url = url
+        self.url, _, fragment = wheel.url.partition("#")
         m = re.search(r"(?:^|&)([a-z0-9_]+)=([0-9A-Fa-f]+)", fragment)
         self.other = (m[1], m[2].lower()) if m and m[1] in STRONG else None
         self._restart()
@@ -160,7 +158,7 @@ class Download:
             except (OSError, http.client.HTTPException, ValueError) as error:
                 raise network(error)
             if not block:
-                return
+                return response.close()  # else the connection cannot be used again
             self._write(block, out)
             now = time.monotonic()
             if now > deadline:

@@ -36,7 +36,7 @@ class Item:
         self.client = None
         self.shares = self.deaths = 0  # shares: tasks of it that are not answered
         self.entries, self.compiled, self.info = [], [], None
-        self.problem = None
+        self.problem = self.id = None
         self.over = False
 
     def label(self):
@@ -59,7 +59,6 @@ class Fetch:
         self.items = [Item(wheel, i, self.settings) for i, wheel in enumerate(job.wheels())]
         self.waiting = queue.SimpleQueue()
         self.arrived = queue.SimpleQueue()
-        self.done = []  # (wheel, id)
         self.said = 0.0
         self.n_workers = min(len(os.sched_getaffinity(0)), WORKERS_MAX)
 
@@ -77,8 +76,9 @@ class Fetch:
             self._watch()
             self._say()
         self.pool.close()
-        write_outcome(self.done, [(item.wheel, item.problem) for item in self.items if item.problem])
-        return 1 if any(item.problem for item in self.items) else 0
+        failed = [(item.wheel, item.problem) for item in self.items if item.problem]
+        write_outcome([(item.wheel, item.id) for item in self.items if item.id], failed)
+        return 1 if failed else 0
 
     # ---- downloads, in threads ----
 
@@ -206,7 +206,7 @@ class Fetch:
         content = record.installed([entry[:3] for entry in item.entries], self.site, path)
         entries = item.entries + item.compiled
         entries.append(unpack.write(item.folder + "/tree", path, [content], False))
-        lines = ["%s %d %s %s\n" % (entry[1], entry[2], "x" if entry[3] else "-", entry[0]) for entry in sorted(entries)]
+        lines = ["%s %d %s %s\n" % (sha256, size, "x" if x else "-", name) for name, sha256, size, x in sorted(entries)]
         if len(lines) > self.limits[2]:
             raise Problem(problem.TOO_LARGE, "it has %d files; at most %d are accepted" % (len(lines), self.limits[2]))
         if len({entry[0] for entry in entries}) != len(entries):
@@ -217,7 +217,7 @@ class Fetch:
             shutil.rmtree(item.folder)
         else:
             os.rename(item.folder, id)
-        self.done.append((item.wheel, id))
+        item.id = id
 
     # ---- progress ----
 

@@ -53,7 +53,8 @@ def target(url):
     except ValueError:
         raise Problem(INDEX, "the index gives a malformed address")
     if where[0] not in ("http", "https"):
-        raise Problem(INDEX, "the index leads to a %s: address, which is not followed" % one_line(where[0] or "relative"))
+        kind = one_line(where[0] or "relative")
+        raise Problem(INDEX, "the index leads to a %s: address, which is not followed" % kind)
     if not where[1] or any(ord(c) <= 32 or ord(c) == 127 for c in url):
         raise Problem(INDEX, "the index gives a malformed address")
     return parts, where
@@ -143,6 +144,8 @@ class Client:
                     self._dial(connection)
                 connection.request("GET", path, headers=sent)
                 response = connection.getresponse()
+                if time.monotonic() > self.answer_by:
+                    raise socket.timeout  # headers that were cut look like ones that end
                 self.open[where] = connection
                 return response
             except (OSError, http.client.HTTPException, UnicodeError, ValueError) as error:
@@ -152,7 +155,7 @@ class Client:
                     continue
                 if isinstance(error, (UnicodeError, ValueError)) and not isinstance(error, OSError):
                     raise Problem(INDEX, "the index gives a malformed address")
-                if self.answer_by is not None and time.monotonic() > self.answer_by:
+                if time.monotonic() > self.answer_by:
                     raise Transient(Problem(TIMEOUT, "%s does not answer" % host_of(url)))
                 raise network(error)
             finally:
@@ -186,7 +189,10 @@ class Client:
                 return response
             self.open.pop(where).close()  # its body is not wanted
             self._refuse(url, response)
-            following = urljoin(url, response.headers.get("Location", ""))
+            try:
+                following = urljoin(url, response.headers.get("Location", ""))
+            except ValueError:
+                raise Problem(INDEX, "the index gives a malformed address")
             new_parts, new_where = target(following)
             if where[0] == "https" and new_where[0] == "http":
                 raise Problem(INDEX, "%s leads from https: to http:, which is not followed" % host_of(url))
@@ -203,13 +209,17 @@ class Client:
             raise Problem(REFUSED, said)
         if status in _again:
             after = response.headers.get("Retry-After", "")
-            raise Transient(Problem(INDEX, said), min(float(after), 10.0) if after.isdecimal() and after.isascii() else 0)
+            seconds = min(float(after), 10.0) if after.isdecimal() and after.isascii() else 0.0
+            raise Transient(Problem(INDEX, said), seconds)
         raise Problem(INDEX, said)
 
 
 def local_path(url):
     """The path of a file: address, or None."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return None
     if parts.scheme.lower() != "file" or parts.netloc not in ("", "localhost"):
         return None
     return unquote(parts.path)

@@ -1,4 +1,7 @@
-"""The file `job`: lines of a key and its value. And what is written for the program that asked: `lock`, `failed`, `done`."""
+"""
+The file `job`: lines of a key and its value. And what is written for the program that asked: `lock` by resolving,
+`done` and `failed` by unpacking, all of them lines with tabs.
+"""
 
 import os
 
@@ -70,12 +73,11 @@ def write_file(path, text):
 
 
 def write_lock(wheels):
-    write_file("lock", "".join(wheel.line() for wheel in sorted(wheels, key=lambda wheel: (wheel.name, wheel.filename))))
+    write_file("lock", "".join(sorted(wheel.line() for wheel in wheels)))
 
 
 def write_outcome(done, failed):
-    """done: (wheel, id); failed: (wheel, Problem)."""
-    lines = ["%s\t%s\t%s\n" % (wheel.name, wheel.version, id) for wheel, id in done]
-    write_file("done", "".join(sorted(lines)))
+    """done: (wheel, id); failed: (wheel, Problem); both in the order of the job."""
+    write_file("done", "".join("%s\t%s\t%s\n" % (wheel.name, wheel.version, id) for wheel, id in done))
     lines = ["%s\t%s\t%s\n" % (wheel.name, problem.kind, one_line(problem.reason)) for wheel, problem in failed]
-    write_file("failed", "".join(sorted(lines)))
+    write_file("failed", "".join(lines))

@@ -16,6 +16,7 @@ def run(arguments):
     """Does not return: threads that still wait for a dead server are not waited for."""
     status = 1
     try:
+        sys.stdout.reconfigure(errors="backslashreplace")
         from .job import Job
 
         if arguments == ["resolve"]:

@@ -57,7 +57,8 @@ class WheelName:
         self.name, self.version = normal(parts[0]), parts[1]
         build = re.match(r"(\d*)(.*)", parts[2] if len(parts) == 6 else "", re.S)
         self.build = (int(build[1][:18] or "-1"), build[2])
-        self.tags = [(i, a, p) for i in parts[-3].split(".") for a in parts[-2].split(".") for p in parts[-1].split(".")]
+        pythons, abis, platforms = [part.split(".") for part in parts[-3:]]
+        self.tags = [(python, abi, platform) for python in pythons for abi in abis for platform in platforms]
 
 
 def require_same(what, name, version, wanted_name, wanted_version):

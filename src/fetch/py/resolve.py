@@ -8,6 +8,7 @@ import hashlib
 import os
 import re
 import resource
+import shutil
 import subprocess
 import sys
 
@@ -52,6 +53,9 @@ def _uv(uv, job, common):
     command += ["--python", job.get("python", sys.executable)] + common
     if job.flag("offline"):
         command.append("--offline")
+    if job.all("constraint"):  # the option hides the variable, which pip adds to it
+        for path in os.environ.get("UV_CONSTRAINT", "").split():
+            command += ["--constraint", path]
     with open("pylock.toml", "wb") as out:
         status = subprocess.run(command + ["requirements.in"], stdin=subprocess.DEVNULL, stdout=out).returncode
     if status:
@@ -66,7 +70,8 @@ def _pip(job, common):
     if pip is None:
         print("error: No module named pip", file=sys.stderr)
         return 1
-    os.makedirs(WHEELS, exist_ok=True)
+    shutil.rmtree(WHEELS, ignore_errors=True)  # of an earlier try
+    os.mkdir(WHEELS)
     command = pip + ["download", "--dest", WHEELS, "--progress-bar", "off", "--no-color", "--no-input"]
     # Its log tells an index that refuses from a package that does not exist; what it prints does not.
     command += ["--disable-pip-version-check", "--log", "pip.log"] + common

@@ -29,7 +29,9 @@ _name = re.compile(r"[A-Za-z0-9_+][A-Za-z0-9_.+ -]{0,199}(?<! )")
 _dotted = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*")
 _reference = re.compile(r"([\w.]+)\s*:\s*([\w.]+)\s*(?:\[[\w\s,.-]*\])?")
 # The interpreter, what makes an environment one, and what the header calls.
-_reserved = re.compile(r"(?:python[w\d.]*|(?:de)?activate(?:\.\w+|_this\.py)?|Activate\.ps1|sh|bash|dash|env|dirname|realpath)")
+_reserved = re.compile(
+    r"python[w\d.]*|(?:de)?activate(?:\.\w+|_this\.py)?|Activate\.ps1|sh|bash|dash|env|dirname|realpath"
+)
 _pip = re.compile(r"pip[\d.]*|easy_install(?:-[\d.]+)?")
 _owners = {"pip": re.compile(r"pip[\d.]*"), "setuptools": re.compile(r"easy_install(?:-[\d.]+)?")}
 

@@ -23,6 +23,10 @@ def _open(path):
         return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
 
 
+def _bytes(path):
+    return path.encode("utf-8")  # as in the manifest, whatever the locale
+
+
 def inspect(task):
     """Check the wheel and make its directories; answers what is to be written."""
     limits = wheel.Limits(*task["limits"])
@@ -40,7 +44,7 @@ def inspect(task):
     root = task["tree"]
     os.makedirs(root)
     for directory in sorted(directories):
-        os.mkdir("%s/%s" % (root, directory))
+        os.mkdir(_bytes("%s/%s" % (root, directory)))
     made = [write(root, path, [content], executable) for path, (content, executable) in plan.made.items()]
     return {"files": files, "made": made, "info": plan.info}
 
@@ -53,7 +57,7 @@ def write(root, path, blocks, executable, expected=None):
         check = digest if expected[0] == "sha256" else hashlib.new(expected[0])
     # Not O_EXCL: what a dead worker left is written again.
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
-    fd = os.open("%s/%s" % (root, path), flags, 0o755 if executable else 0o644)
+    fd = os.open(_bytes("%s/%s" % (root, path)), flags, 0o755 if executable else 0o644)
     try:
         for block in blocks:
             digest.update(block)

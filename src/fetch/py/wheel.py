@@ -7,7 +7,7 @@ import re
 import stat
 
 from . import archive, record, scripts
-from .names import WheelName, normal, require_same
+from .names import WheelName, normal, require_same, version_key
 from .problem import Problem, TOO_LARGE, bad, shown
 
 METADATA_MAX = 16 << 20
@@ -32,7 +32,7 @@ class Plan:
 
 
 def inspect(data, filename, name, version, site, limits):
-    """data: the wheel's bytes; name and version: what it was asked for as; site: where packages go, below the prefix."""
+    """data: the wheel's bytes; name, version: what it was asked for as; site: where packages go, below the prefix."""
     stated = WheelName(filename)
     require_same("the file's name", stated.name, stated.version, name, version)
     members = archive.read_directory(data, limits.files)
@@ -180,7 +180,8 @@ def _place(plan, files, info, programs, site, name):
 
 
 def _same_stem(one, other):
-    return one == other or [normal(part) for part in one.rsplit("-", 1)] == [normal(part) for part in other.rsplit("-", 1)]
+    one, other = one.rpartition("-"), other.rpartition("-")
+    return normal(one[0]) == normal(other[0]) and version_key(one[2]) == version_key(other[2])
 
 
 def _check_tree(plan, distribution):
@@ -192,10 +193,10 @@ def _check_tree(plan, distribution):
         targets.add(target)
     for target in targets:
         first, _, rest = target.partition("/")
+        if target in ("pyvenv.cfg", "lib64", "lib", "include", BIN):
+            raise bad("it would replace %s", shown(target))
         if first == BIN:
             scripts.check_name(rest, distribution)
-        if target in ("pyvenv.cfg", "lib64") or not rest and first in (BIN, "lib", "include"):
-            raise bad("it would replace %s", shown(target))
         if len(target.encode()) > archive.NAME_MAX:
             raise bad("a name that is too long: %s", shown(target))
         at = target.rfind("/")

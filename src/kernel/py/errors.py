@@ -22,13 +22,45 @@ def result(error):
         return [(wire.STATUS, "aborted"), (wire.ERROR, _safe_text(error)), (wire.NAME, "Abort")]
     status = "interrupted" if isinstance(error, KeyboardInterrupt) else "error"
     fields = [(wire.STATUS, status), (wire.ERROR, _safe_text(error)), (wire.NAME, type(error).__name__)]
-    if isinstance(error, ModuleNotFoundError) and isinstance(error.name, str):
-        fields.append((wire.TEXT, error.name))
+    missing = _missing(error) if isinstance(error, ImportError) else None
+    if missing:
+        fields.append((wire.TEXT, missing))
     if isinstance(error, Exception):
         # For pdb.pm() and traceback.print_last(), as in a terminal.
         sys.last_type, sys.last_value, sys.last_traceback = type(error), error, error.__traceback__
         sys.last_exc = error
     return fields
+
+
+# Many distributions share these. Python names no more than this part when all of it is missing.
+SHARED = frozenset(("google", "google.cloud", "azure", "azure.storage", "opentelemetry"))
+
+
+def _missing(error):
+    """The module that was not found: of this error, or of the one that a library made this error from."""
+    for e in (error, error.__cause__):
+        if isinstance(e, ModuleNotFoundError) and isinstance(e.name, str):
+            try:
+                return _whole_name(e) if e.name in SHARED else e.name
+            except Exception:
+                return e.name
+    return None
+
+
+def _whole_name(error):
+    """google.cloud.storage, where the code says so and Python only "google"."""
+    import linecache
+    import re
+
+    tb = error.__traceback__
+    while tb is not None and tb.tb_next is not None:
+        tb = tb.tb_next
+    line = linecache.getline(tb.tb_frame.f_code.co_filename, tb.tb_lineno) if tb is not None else ""
+    m = re.search(r"(?:import|from)\s+(%s[\w.]*)(?:\s+import\s+\(?\s*(\w+))?" % re.escape(error.name), line)
+    if m is None:
+        return error.name
+    name = m.group(1)
+    return "%s.%s" % (name, m.group(2)) if name in SHARED and m.group(2) else name
 
 
 def _exit(error):

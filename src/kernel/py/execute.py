@@ -56,6 +56,10 @@ def run_cell(source, filename):
     if before_cell:
         for function in list(before_cell):
             function(source)
+    if "# /// script" in source:
+        from . import script
+
+        script.prepare(source, filename)
     state.ns.pop("__warningregistry__", None)  # else line 1 of this cell is the same place as line 1 of an earlier one
     value = run_source(source, filename, state.ns)
     if value is not None:

@@ -116,7 +116,12 @@ def _run_file(name, flags):
         _run_notebook(path)
         return
     with open(path, "rb") as f:
-        code = compile(f.read(), path, "exec", 0, True)
+        source = f.read()
+    if b"# /// script" in source:
+        from . import script
+
+        script.prepare(source.decode("utf-8", "replace").replace("\r\n", "\n"), path)
+    code = compile(source, path, "exec", 0, True)
     sys.path.insert(0, os.path.dirname(os.path.abspath(path)))
     if "i" in flags:
         state.ns["__file__"] = path

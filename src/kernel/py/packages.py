@@ -8,7 +8,9 @@ import _cellblock
 from . import state
 from . import wire
 
+_layer = "/packages"  # where an isolated session has what it installed; it is told where
 _pth_taken = set()
+changes = 0  # how often there was something new
 
 
 def serve(kind, seq, fields):
@@ -39,7 +41,10 @@ def normalized(name):
 
 
 def listing():
-    """Sorted name==version lines of what can be imported; of two copies, the one that comes first on sys.path."""
+    """
+    Sorted name==version lines of what can be imported; of two copies, the one that comes first on sys.path. Where the
+    session has packages of its own, theirs come first; the comments that part the two are fine in a requirements.txt.
+    """
     import importlib.metadata
 
     found = {}
@@ -48,17 +53,29 @@ def listing():
             meta = dist.metadata
             name = meta["Name"] if meta is not None else None
             version = dist.version
+            own = _is_below(str(dist.locate_file("")), _layer)
         except Exception:  # a broken installation must not hide the others
             continue
         if name and version:
-            found.setdefault(normalized(name), "%s==%s" % (name, version))
-    return [found[key] for key in sorted(found)]
+            found.setdefault(normalized(name), ("%s==%s" % (name, version), own))
+    lines = {True: [], False: []}
+    for key in sorted(found):
+        line, own = found[key]
+        lines[own].append(line)
+    if not (lines[True] and lines[False]):
+        return lines[True] + lines[False]
+    return ["# installed in this session"] + lines[True] + ["# base environment"] + lines[False]
+
+
+def _is_below(path, folder):
+    return path == folder or path.startswith(folder + "/")
 
 
 def refresh(fields):
     """Make what was installed importable; returns what the user should know."""
     import importlib
 
+    global changes, _layer
     names = []
     notes = []
     behind = _is_behind(fields)
@@ -69,7 +86,9 @@ def refresh(fields):
         elif tag == wire.EXECUTABLE:
             sys.executable = text
         elif tag == wire.PREFIX:
-            if not state.isolated:  # there, what the base environment has is looked for below its own prefix
+            if state.isolated:  # what the base environment has is looked for below its own prefix
+                _layer = text
+            else:
                 sys.prefix = sys.exec_prefix = text
             if os.path.exists(os.path.join(text, "pyvenv.cfg")):
                 from . import main
@@ -77,6 +96,8 @@ def refresh(fields):
                 main.activate(text)
         elif tag == wire.NAME:
             names.append(text)
+    if names:
+        changes += 1
     importlib.invalidate_caches()
     return "\n".join(notes + loaded_notes(names))
 

@@ -32,6 +32,8 @@ IGNORED = frozenset(
     "--upgrade-strategy=eager --no-python-version-warning --exact --override-channels --force".split()
 )
 
+SPECS_MAX = 100  # the server takes no more at once
+
 
 def handles(command):
     """Is there an installation in this shell command?"""
@@ -166,10 +168,30 @@ def _read_requirements(path, specs):
 
 
 def install(specs):
+    """Install, and tell what happened; returns an exit status."""
+    answer = ask(specs)
+    if answer.text:
+        print(answer.text, file=sys.stdout if answer.ok else sys.stderr)
+    if answer.notes:
+        print(answer.notes)
+    return 0 if answer.ok else 1
+
+
+class Answer:
+    """What came of an installation. new: is there something that was not there before?"""
+
+    def __init__(self, ok, text, notes="", new=False):
+        self.ok, self.text, self.notes, self.new = ok, text, notes, new
+
+
+def ask(specs):
     """Ask the server, and wait for its answer."""
     if threading.current_thread() is not threading.main_thread() or state.forked:
-        _say("packages can be installed only from the main thread of the session: use install_dependencies")
-        return 1
+        return Answer(
+            False, "packages can be installed only from the main thread of the session: use install_dependencies"
+        )
+    if len(specs) > SPECS_MAX:
+        return Answer(False, "%d packages at once: %d are the most" % (len(specs), SPECS_MAX))
     from . import packages
 
     _cellblock.send(wire.INSTALL, state.seq, [(wire.ARG, spec) for spec in specs])
@@ -182,19 +204,16 @@ def install(specs):
                 state.waiting.append((kind, seq, fields))
             continue
         packages.serve(kind, seq, fields)
-    status, text = "", ""
+    status, text, new = "", "", False
     for tag, data in fields:
         if tag == wire.STATUS:
             status = data.decode()
         elif tag == wire.TEXT:
             text = data.decode("utf-8", "replace")
-    ok = status == "ok"
-    if text:
-        print(text, file=sys.stdout if ok else sys.stderr)
+        elif tag == wire.NAME:
+            new = True
     notes = packages.refresh(fields)  # some may be installed even when others failed
-    if notes:
-        print(notes)
-    return 0 if ok else 1
+    return Answer(status == "ok", text, notes, new)
 
 
 def _show(names):

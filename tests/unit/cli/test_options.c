@@ -70,6 +70,38 @@ static void test_commands(void **state)
     assert_int_equal(PARSE("stdio", "-r"), -EINVAL);
 }
 
+static void test_store(void **state)
+{
+    struct options o;
+    struct err e;
+
+    (void)state;
+    assert_int_equal(setenv("CELLBLOCK_STORE", "/variable", 1), 0);
+    assert_int_equal(setenv("CELLBLOCK_MEMORY", "wrong", 1), 0); /* no matter of this command */
+    assert_int_equal(PARSE("store"), 0);
+    assert_true(o.command == COMMAND_STORE && !o.action && o.store_bytes == 0);
+    assert_string_equal(o.store, "/variable");
+    assert_int_equal(PARSE("store", "--store=/typed", "empty", "--store-size", "20g"), 0);
+    assert_string_equal(o.store, "/typed");
+    assert_string_equal(o.action, "empty");
+    assert_true(o.store_bytes == 20480 * MIB);
+    assert_int_equal(setenv("CELLBLOCK_STORE", "", 1), 0);
+    assert_int_equal(PARSE("store", "verify"), 0);
+    assert_null(o.store);
+    assert_int_equal(PARSE("store", "burn"), -EINVAL);
+    assert_non_null(strstr(e.text, "list, empty or verify"));
+    assert_int_equal(PARSE("store", "list", "list"), -EINVAL);
+    assert_int_equal(PARSE("store", "--memory=1g"), -EINVAL);
+    assert_int_equal(PARSE("store", "--store-size=1k"), -EINVAL);
+    assert_int_equal(unsetenv("CELLBLOCK_MEMORY"), 0);
+    assert_int_equal(PARSE("stdio", "--local", "--store=/x"), -EINVAL);
+    assert_non_null(strstr(e.text, "--store"));
+    assert_int_equal(PARSE("stdio", "--store=/x"), 0);
+    assert_string_equal(o.store, "/x");
+    options_fini(&o);
+    assert_int_equal(unsetenv("CELLBLOCK_STORE"), 0);
+}
+
 static void test_limits(void **state)
 {
     struct options o;
@@ -248,10 +280,11 @@ static void test_local(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(test_commands, clear),  cmocka_unit_test_setup(test_limits, clear),
-        cmocka_unit_test_setup(test_variables, clear), cmocka_unit_test_setup(test_environment, clear),
-        cmocka_unit_test_setup(test_too_much, clear),  cmocka_unit_test_setup(test_mounts, clear),
-        cmocka_unit_test_setup(test_levels, clear),    cmocka_unit_test_setup(test_local, clear),
+        cmocka_unit_test_setup(test_commands, clear),    cmocka_unit_test_setup(test_store, clear),
+        cmocka_unit_test_setup(test_limits, clear),      cmocka_unit_test_setup(test_variables, clear),
+        cmocka_unit_test_setup(test_environment, clear), cmocka_unit_test_setup(test_too_much, clear),
+        cmocka_unit_test_setup(test_mounts, clear),      cmocka_unit_test_setup(test_levels, clear),
+        cmocka_unit_test_setup(test_local, clear),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
