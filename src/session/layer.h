@@ -26,6 +26,7 @@ struct layer {
     char *site, *executable, *prefix;
 
     struct store_set *coming; /* owned; being shown, NULL: nothing is */
+    unsigned n_failed;        /* times that they could not be shown again in a sandbox that lives */
     layer_cb done;
     void *data;
 };

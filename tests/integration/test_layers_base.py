@@ -160,11 +160,13 @@ def test_the_sandbox_ends(shop):
     """Files are lost with it and that is told; packages are not."""
     server = shop.serve()
     session = server.run("x = 1").session
-    install(server, "toy-good==1.1", session=session)
+    installed = install(server, "toy-good==1.1", session=session)
+    assert not installed.is_error, installed
     for _ in range(2):
         gone = builder(server)
+        inits = [p for p in descendants(server.pid) if named(p) == "cellblock-init"]
         os.kill(gone, signal.SIGKILL)
-        poll(lambda: not alive(gone), "the builder to be gone")
+        poll(lambda: not [p for p in [gone, *inits] if alive(p)], "the builder and its sandboxes to be gone")
         result = works_again(server, session, "import toy_good\ntoy_good.VERSION")
         assert "'1.1'" in result.body, result
         assert server.run("!toy-good", session=session).body == "1.1"
