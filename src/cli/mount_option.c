@@ -105,7 +105,7 @@ void mount_fini(struct sandbox_mount *mount)
 {
     free((char *)mount->source);
     free((char *)mount->target);
-    *mount = (struct sandbox_mount){NULL, NULL, false};
+    *mount = (struct sandbox_mount){NULL, NULL, false, false};
 }
 
 /* ---- what is to be guarded ---- */

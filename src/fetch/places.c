@@ -18,7 +18,7 @@ bool place_may_be_shown(const char *path)
     autofree char *real = realpath(path, NULL);
     const char *home = getenv("HOME");
 
-    if (!real || strstr(path, "//") || strstr(path, "/../") || strstr(path, "/./"))
+    if (*path != '/' || !real || strstr(path, "//") || strstr(path, "/../") || strstr(path, "/./"))
         return false;
     for (size_t i = 0; i < sizeof none / sizeof *none; i++)
         if (plan_is_below(real, none[i]) || plan_is_below(path, none[i]))

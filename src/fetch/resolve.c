@@ -96,7 +96,7 @@ static void add_pins(const struct process *p, const char *const *specs, size_t n
 /* An uv from before it could write what is read here. */
 static bool is_too_old(const char *output)
 {
-    return strstr(output, "pylock.toml") && (strstr(output, "unexpected argument") || strstr(output, "invalid value"));
+    return strstr(output, "unexpected argument '--format'") || strstr(output, "invalid value 'pylock.toml'");
 }
 
 /* Messages name files by where they are: nobody can go there afterwards. */
@@ -183,6 +183,10 @@ static bool pins_may_matter(const struct process *p, const struct attempt *a, co
 
 static void judge(struct process *p, struct attempt *a, const struct explain *why)
 {
+    if (p->offline && why->kind != EXPLAIN_CONFLICT) { /* uv and pip say all kinds of things */
+        process_fail(p, "not all that this needs is in the package store, and the server works offline (--offline)");
+        return;
+    }
     a->n_refused = why->kind == EXPLAIN_REFUSED ? a->n_refused + 1 : 0;
     if (explain_is_global(why->kind) || a->n_refused > 1) { /* 403 for one package is a policy, for two the index */
         process_fail(p, "%s", why->reason);

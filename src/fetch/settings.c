@@ -238,8 +238,13 @@ static void add_variable(struct settings *s, const char *dir, const char *variab
 
     if (is_left_out(variable) || !*value)
         return;
-    if (is_one_of(variable, place_variables, sizeof place_variables / sizeof *place_variables))
-        places_of_value(value, &s->shown);
+    if (is_one_of(variable, place_variables, sizeof place_variables / sizeof *place_variables)) {
+        autofree char *places = xstrdup(value);
+
+        for (char *p = places; strcmp(name, "SSL_CERT_DIR") == 0 && (p = strchr(p, ':'));) /* a list (openssl-verify) */
+            *p = ' ';
+        places_of_value(places, &s->shown);
+    }
     if (!is_one_of(variable, file_variables, sizeof file_variables / sizeof *file_variables)) {
         words_add(&s->env, variable);
         return;

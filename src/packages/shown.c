@@ -16,7 +16,7 @@ static void add_shown(struct shown *shown, const char *source, const char *targe
         if (strcmp(shown->all[i].target, target) == 0)
             return;
     if (shown->n < SHOWN_MAX && !plan_is_below(target, "/usr"))
-        shown->all[shown->n++] = (struct sandbox_mount){xstrdup(source), xstrdup(target), false};
+        shown->all[shown->n++] = (struct sandbox_mount){xstrdup(source), xstrdup(target), false, false};
 }
 
 /* The directory that holds an environment, and where it is named by a path with links, under that name too. */

@@ -49,9 +49,8 @@ static unsigned long flags_of(const char *target)
     static const struct {
         unsigned long statvfs, mount;
     } flags[] = {
-        {ST_RDONLY, MS_RDONLY},         {ST_NOSUID, MS_NOSUID},         {ST_NODEV, MS_NODEV},
-        {ST_NOEXEC, MS_NOEXEC},         {ST_NOATIME, MS_NOATIME},       {ST_NODIRATIME, MS_NODIRATIME},
-        {ST_RELATIME, MS_RELATIME},
+        {ST_RDONLY, MS_RDONLY},   {ST_NOSUID, MS_NOSUID},         {ST_NODEV, MS_NODEV},       {ST_NOEXEC, MS_NOEXEC},
+        {ST_NOATIME, MS_NOATIME}, {ST_NODIRATIME, MS_NODIRATIME}, {ST_RELATIME, MS_RELATIME},
     };
     unsigned long found = 0;
     struct statvfs fs;

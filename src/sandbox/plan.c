@@ -197,7 +197,7 @@ static int add_shared(struct plan *plan, const struct sandbox_config *c, struct 
     for (size_t i = 0; i < c->n_prefixes; i++) {
         if (plan_is_below(c->prefixes[i], "/usr"))
             continue; /* is there already */
-        all[n++] = (struct sandbox_mount){c->prefixes[i], c->prefixes[i], false};
+        all[n++] = (struct sandbox_mount){c->prefixes[i], c->prefixes[i], false, false};
         status = plan_check_path(c->prefixes[i], "Python environment", e);
         if (status < 0)
             return status;

@@ -27,6 +27,7 @@ enum sandbox_tier { TIER_NONE, TIER_LANDLOCK, TIER_NO_PROC, TIER_FULL, TIER_MAX 
 struct sandbox_mount {
     const char *source, *target;
     bool writable;
+    bool unlisted; /* the code may enter it, by names that it knows, not list it: as its mode has it */
 };
 
 struct sandbox_config {
@@ -68,6 +69,7 @@ enum step_kind {
 };
 
 #define STEP_WRITABLE 1u /* BIND: else read-only */
+#define STEP_UNLISTED 4u /* READABLE: a directory that need not be listed */
 #define STEP_OPTIONAL 2u /* BIND, DEVICE: left out when there is no source; READABLE: when it cannot be read */
 
 struct step {

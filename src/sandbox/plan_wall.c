@@ -53,7 +53,8 @@ static int add_mount(struct plan *plan, const struct sandbox_mount *m, struct er
                        m->target, m->source, m->source, m->writable ? ":rw" : "");
     if (plan_check_path(m->target, "mount", e) < 0)
         return -e->code;
-    plan_add(plan, m->writable ? STEP_CHANGEABLE : STEP_READABLE, NULL, m->source);
+    plan_add(plan, m->writable ? STEP_CHANGEABLE : STEP_READABLE, NULL, m->source)->flags =
+        m->unlisted ? STEP_UNLISTED : 0;
     return 0;
 }
 
@@ -69,7 +70,7 @@ int plan_make_wall(const struct sandbox_config *c, struct plan *plan, struct err
     add_system(plan, c);
     for (size_t i = 0; i < c->n_prefixes && status == 0; i++)
         if (!plan_is_below(c->prefixes[i], "/usr"))
-            status = add_mount(plan, &(struct sandbox_mount){c->prefixes[i], c->prefixes[i], false}, e);
+            status = add_mount(plan, &(struct sandbox_mount){c->prefixes[i], c->prefixes[i], false, false}, e);
     for (size_t i = 0; i < c->n_mounts && status == 0; i++)
         status = add_mount(plan, &c->mounts[i], e);
     plan_add(plan, STEP_SEAL, NULL, NULL);

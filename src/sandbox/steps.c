@@ -222,7 +222,7 @@ static int do_nesting(const struct steps_context *context, struct err *e)
 /* By the effective user, as the code will be: a Python that only root can read would fail in strange ways later. */
 static int check_reachable(const struct step *step, struct err *e)
 {
-    int mode = R_OK | (step->kind == STEP_CHANGEABLE ? W_OK : 0);
+    int mode = (step->flags & STEP_UNLISTED ? X_OK : R_OK) | (step->kind == STEP_CHANGEABLE ? W_OK : 0);
 
     if (faccessat(AT_FDCWD, step->target, mode, AT_EACCESS) == 0 || (step->flags & STEP_OPTIONAL))
         return 0;
@@ -256,8 +256,7 @@ static int step_run(const struct step *step, const struct steps_context *context
         return make_file(target, step->source, e);
     case STEP_TMPFS:
         status = make_dir(target, 0755, e);
-        return status < 0 ? status
-                          : mount_tmpfs(target, step->size, step->inodes, step->mode, context->owner, e);
+        return status < 0 ? status : mount_tmpfs(target, step->size, step->inodes, step->mode, context->owner, e);
     case STEP_BIND:
     case STEP_DEVICE:
         return do_bind(step, source, target, e);

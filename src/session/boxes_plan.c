@@ -63,7 +63,7 @@ int boxes_make_plan(const struct isolation *isolation, enum sandbox_tier tier, c
     for (size_t i = 0; i < isolation->n_mounts; i++)
         mounts[config.n_mounts++] = isolation->mounts[i];
     if (packages)
-        mounts[config.n_mounts++] = (struct sandbox_mount){packages, packages, false};
+        mounts[config.n_mounts++] = (struct sandbox_mount){.source = packages, .target = packages, .unlisted = true};
     if (r == 0)
         r = check_writable(isolation, &shown, e);
     if (r == 0)

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -31,6 +32,9 @@ void layer_fini(struct layer *l)
 {
     store_set_close(l->set);
     store_set_close(l->coming);
+    for (size_t i = 0; i < l->n_earlier; i++)
+        store_set_close(l->earlier[i]);
+    free(l->earlier);
     free_paths(l);
     *l = (struct layer){0};
 }
@@ -71,7 +75,12 @@ static void take_coming(struct session *s)
 {
     struct layer *l = &s->layer;
 
-    store_set_close(l->set);
+    if (l->set && s->box && box_plain(s->box)) {
+        l->earlier = xrealloc(l->earlier, l->n_earlier + 1, sizeof(struct store_set *));
+        l->earlier[l->n_earlier++] = l->set;
+    } else {
+        store_set_close(l->set);
+    }
     l->set = l->coming;
     l->coming = NULL;
     l->n_failed = 0;

@@ -24,6 +24,8 @@ struct layer {
     const struct box *shown_in; /* only compared */
     uint64_t told;              /* mark of the kernel that knows of it */
     char *site, *executable, *prefix;
+    struct store_set **earlier; /* owned; without namespaces loaded modules may come from these */
+    size_t n_earlier;
 
     struct store_set *coming; /* owned; being shown, NULL: nothing is */
     unsigned n_failed;        /* times that they could not be shown again in a sandbox that lives */

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -102,6 +103,28 @@ static void raise_open_files(void)
     (void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+/* Can a user who has no rights of its own there get into all directories of a path? */
+static bool reachable_by_all(const char *path)
+{
+    autofree char *copy = xstrdup(path);
+    struct stat st;
+
+    for (char *slash = strrchr(copy, '/'); slash; slash = strrchr(copy, '/')) {
+        if (stat(slash == copy && !copy[1] ? "/" : copy, &st) < 0 || !(st.st_mode & S_IXOTH))
+            return false;
+        *slash = '\0';
+    }
+    return true;
+}
+
+static void free_fetching(struct sessions *all)
+{
+    if (all->fetching)
+        free((char *)all->fetching->store_dir);
+    free(all->fetching);
+    all->fetching = NULL;
+}
+
 /* Where nothing can be mounted later, the store has to be shown from the start. */
 static void show_packages(struct sessions *all)
 {
@@ -117,7 +140,14 @@ static void show_packages(struct sessions *all)
         return;
     }
     sets = xasprintf("%s/sets", store_dir(fetcher_store(fetcher)));
-    pool_show_packages(all->pool, sets);
+    if (reachable_by_all(sets)) {
+        pool_show_packages(all->pool, sets);
+        return;
+    }
+    log_warn("nothing can be installed into sessions: they have user ids of their own here, with which %s cannot be "
+             "reached; name another place with --store DIR",
+             sets);
+    free_fetching(all);
 }
 
 static void on_prepared(void *data, const char *python, const char *preload, const char *error)
@@ -181,7 +211,9 @@ int sessions_prepare(struct sessions *all, struct err *e)
 struct fetcher *sessions_fetcher(struct sessions *all, struct err *e)
 {
     if (!all->fetching)
-        (void)err_set(e, ENOTSUP, "nothing can be installed here");
+        (void)err_set(e, ENOTSUP,
+                      "nothing can be installed here: the package store is at a place that isolated code cannot reach. "
+                      "Whoever starts the server can name another with --store DIR");
     else if (!all->fetcher)
         (void)fetcher_new(all->loop, all->fetching, &all->fetcher, e);
     return all->fetcher;
@@ -322,9 +354,7 @@ static void on_reaper_closed(uv_handle_t *handle)
     watch_free(all->watch);
     fd_close(&all->workdir_fd);
     free_pool_config(all);
-    if (all->fetching)
-        free((char *)all->fetching->store_dir);
-    free(all->fetching);
+    free_fetching(all);
     free(all->workdir);
     free(all);
     if (stopped)

@@ -129,7 +129,7 @@ int store_work_begin(struct store *s, struct store_work **ret, struct err *e)
         return err_set(e, -r, "package store %.300s: no work directory: %s", s->path, strerrordesc_np(-r));
     }
     share_works(w);
-    r = file_mkdir(s->root, "cache", 0711); /* it may just have been emptied */
+    (void)file_mkdir(s->root, "cache", 0711); /* it may just have been emptied */
     w->path = xasprintf("%s/tmp/%s", s->path, w->id);
     w->out_path = xasprintf("%s/out", w->path);
     *ret = w;

@@ -53,7 +53,7 @@ static int parse_mount(struct wanted *w, char *text)
     mode = strchr(colon + 1, ':');
     if (mode)
         *mode = 0;
-    *m = (struct sandbox_mount){text, colon + 1, mode && strcmp(mode + 1, "rw") == 0};
+    *m = (struct sandbox_mount){text, colon + 1, mode && strcmp(mode + 1, "rw") == 0, false};
     return 0;
 }
 

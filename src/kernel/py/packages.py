@@ -10,6 +10,7 @@ from . import wire
 
 _layer = "/packages"  # where an isolated session has what it installed; it is told where
 _pth_taken = set()
+_site = None  # the directory that add_site added
 changes = 0  # how often there was something new
 
 
@@ -114,6 +115,7 @@ def add_site(path, behind=False):
     """site.addsitedir, but in front, and against .pth files that raise or exit. Returns lines to tell."""
     import site
 
+    global _site
     notes = []
     before = list(sys.path)
     try:
@@ -126,6 +128,9 @@ def add_site(path, behind=False):
         notes.append("a .pth file in %s failed: %s: %s" % (path, type(e).__name__, e))
     if path not in sys.path:
         sys.path.append(path)
+    if state.isolated and _site != path:  # without namespaces each layer is at a path of its own
+        sys.path[:] = [p for p in sys.path if p != _site]
+    _site = path
     new = [p for p in sys.path if p not in before or (state.isolated and p == path)]
     old = [p for p in sys.path if p not in new]
     at = 1 if old[:1] == [""] else 0

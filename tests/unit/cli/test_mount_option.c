@@ -102,7 +102,7 @@ static void test_parse(void **state)
 
 static void check_refused(const char *text, const char *says)
 {
-    struct sandbox_mount m = {"untouched", NULL, false};
+    struct sandbox_mount m = {"untouched", NULL, false, false};
     struct err e = ERR_INIT;
 
     assert_int_equal(mount_parse("--mount", text, &m, &e), -EINVAL);
@@ -266,7 +266,8 @@ static void test_allowed(void **state)
 static void test_empty_guard(void **state)
 {
     static const struct mount_guard none;
-    struct sandbox_mount root = {"/", "/x", false}, data = {"/data", "/x", true}, usr = {"/usr", "/x", true};
+    struct sandbox_mount root = {"/", "/x", false, false}, data = {"/data", "/x", true, false},
+                         usr = {"/usr", "/x", true, false};
     struct err e = ERR_INIT;
 
     (void)state;

@@ -182,7 +182,7 @@ class Fetching(Case):
 
     def test_offline_says_so(self):
         got = self.fetch("toy-plain", offline=True)
-        self.assertFalse(got.ok)
+        self.assertIn("works offline (--offline)", got.error)
         self.assertEqual(got.asked["toy-plain"][0], "failed")
 
     def test_forms_of_requirements(self):
@@ -194,6 +194,24 @@ class Fetching(Case):
         for bad in "--index-url=http://127.0.0.1", "./here", "toy-plain @ file:///etc/x.whl", "toy ${HOME}":
             done = subprocess.run(self.command([bad]), stdout=subprocess.PIPE, text=True, env=self.env)
             self.assertIn("refused|", done.stdout)
+
+    def test_by_address(self):
+        spec = "toy-plain @ " + self.index.file_url("toy-plain", "toy_plain-1.0-py3-none-any.whl")
+        got = self.good(spec)
+        self.assertEqual(got.asked[spec][:2], ("new", "1.0"))
+        spec = "toy-environ @ " + self.index.file_url("toy-environ", "toy_environ-1.0.tar.gz")
+        got = self.fetch(spec)
+        self.assertFalse(got.ok)
+        self.assertNotIn("toy_environ.py", str([files for _, _, files in os.walk(self.store)]))
+
+    @unittest.skipUnless(INSTALLER == "pip", "takes pip")
+    def test_an_old_uv(self):
+        path = os.path.join(self.top, "uv")
+        with open(path, "w") as file:
+            file.write("#!/bin/sh\necho \"error: unexpected argument '--format' found\" >&2\nexit 2\n")
+        os.chmod(path, 0o755)
+        self.env["PATH"] = self.top + ":" + self.env["PATH"]
+        self.good("toy-plain")
 
     def test_what_is_there(self):
         layer = self.good("toy-good==1.1")

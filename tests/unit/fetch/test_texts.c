@@ -222,7 +222,7 @@ static void places(void **state)
     assert_string_equal(found.items[1], "/usr/lib");
     assert_string_equal(found.items[2], "/usr/bin");
     places_of_file(NULL, &none);
-    places_of_value("/usr/../etc/shadow /usr/./lib //usr/lib", &none);
+    places_of_value("/usr/../etc/shadow /usr/./lib //usr/lib file:./ file:usr", &none);
     assert_int_equal(none.n, 0);
 }
 

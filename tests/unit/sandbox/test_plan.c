@@ -95,8 +95,9 @@ static void test_variants(void **state)
 
 static void test_shared(void **state)
 {
-    const struct sandbox_mount mounts[] = {
-        {"/srv/out", "/data/in/out", true}, {"/srv/in", "/data/in", false}, {"/srv/t", "/tmp/t", false}};
+    const struct sandbox_mount mounts[] = {{"/srv/out", "/data/in/out", true, false},
+                                           {"/srv/in", "/data/in", false, false},
+                                           {"/srv/t", "/tmp/t", false, false}};
     struct sandbox_config config = {
         .tier = TIER_FULL, .prefixes = prefixes, .n_prefixes = 3, .mounts = mounts, .n_mounts = 3};
     autoplan struct plan plan = PLAN_INIT;
@@ -117,11 +118,21 @@ static void test_shared(void **state)
 static void test_refused(void **state)
 {
     static const struct sandbox_mount bad[] = {
-        {"/srv", "data", false},        {"srv", "/data", false},     {"/srv", "/", false},
-        {"/", "/data", false},          {"/srv", "/proc/1", false},  {"/srv", "/dev/null", false},
-        {"/srv", "/data/../usr", false}, {"/srv/./x", "/data", false}, {"/srv", "/usr", false},
-        {"/srv", "/etc", false},        {"/srv", "/old/x", false},   {"/srv", "/sys", false},
-        {"/srv", "/tmp", true},         {"/srv", SANDBOX_PACKAGES, false}, {"/srv", "/data/..", false},
+        {"/srv", "data", false, false},
+        {"srv", "/data", false, false},
+        {"/srv", "/", false, false},
+        {"/", "/data", false, false},
+        {"/srv", "/proc/1", false, false},
+        {"/srv", "/dev/null", false, false},
+        {"/srv", "/data/../usr", false, false},
+        {"/srv/./x", "/data", false, false},
+        {"/srv", "/usr", false, false},
+        {"/srv", "/etc", false, false},
+        {"/srv", "/old/x", false, false},
+        {"/srv", "/sys", false, false},
+        {"/srv", "/tmp", true, false},
+        {"/srv", SANDBOX_PACKAGES, false, false},
+        {"/srv", "/data/..", false, false},
     };
 
     (void)state;
@@ -139,7 +150,7 @@ static void test_refused(void **state)
 /* Without namespaces: nothing is mounted; what can be read is a list, which is checked as the user that will read. */
 static void test_wall(void **state)
 {
-    const struct sandbox_mount mounts[] = {{"/srv/in", "/srv/in", false}, {"/srv/out", "/srv/out", true}};
+    const struct sandbox_mount mounts[] = {{"/srv/in", "/srv/in", false, false}, {"/srv/out", "/srv/out", true, false}};
     struct sandbox_config config = {.tier = TIER_LANDLOCK,
                                     .prefixes = prefixes,
                                     .n_prefixes = 3,
@@ -167,8 +178,8 @@ static void test_wall(void **state)
     n = plan_targets(&plan, STEP_READABLE, readable, PLAN_TARGETS_MAX);
     assert_in_range(n, 20, PLAN_TARGETS_MAX - 1);
     for (size_t i = 0; i < n; i++) { /* these would show everything */
-        static const char *const never[] = {"/", "/etc", "/proc", "/proc/self", "/dev", "/dev/shm", "/tmp", "/sys",
-                                            "/etc/passwd", "/etc/resolv.conf", "/srv/out"};
+        static const char *const never[] = {"/",    "/etc", "/proc",       "/proc/self",       "/dev",    "/dev/shm",
+                                            "/tmp", "/sys", "/etc/passwd", "/etc/resolv.conf", "/srv/out"};
 
         for (size_t j = 0; j < sizeof never / sizeof *never; j++)
             assert_string_not_equal(readable[i], never[j]);
@@ -179,8 +190,10 @@ static void test_wall(void **state)
 static void test_wall_refused(void **state)
 {
     static const struct sandbox_mount bad[] = {
-        {"/srv", "/data", false}, {"/", "/", false},         {"/proc", "/proc", false}, {"/etc", "/etc", false},
-        {"/tmp", "/tmp", true},   {"srv", "srv", false},     {"/run/x", "/run/x", true}, {"/srv/..", "/srv/..", false},
+        {"/srv", "/data", false, false},   {"/", "/", false, false},
+        {"/proc", "/proc", false, false},  {"/etc", "/etc", false, false},
+        {"/tmp", "/tmp", true, false},     {"srv", "srv", false, false},
+        {"/run/x", "/run/x", true, false}, {"/srv/..", "/srv/..", false, false},
     };
 
     (void)state;
@@ -197,8 +210,8 @@ static void test_wall_refused(void **state)
 
 static void test_same_place(void **state)
 {
-    const struct sandbox_mount same[] = {{"/a", "/data", false}, {"/a", "/data", false}};
-    const struct sandbox_mount other[] = {{"/a", "/data", false}, {"/b", "/data", false}};
+    const struct sandbox_mount same[] = {{"/a", "/data", false, false}, {"/a", "/data", false, false}};
+    const struct sandbox_mount other[] = {{"/a", "/data", false, false}, {"/b", "/data", false, false}};
     struct sandbox_config config = {.tier = TIER_FULL, .mounts = same, .n_mounts = 2};
     autoplan struct plan plan = PLAN_INIT;
     struct plan none = PLAN_INIT;
@@ -253,9 +266,9 @@ static void test_packed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_order),   cmocka_unit_test(test_content),    cmocka_unit_test(test_variants),
-        cmocka_unit_test(test_shared),  cmocka_unit_test(test_refused),    cmocka_unit_test(test_same_place),
-        cmocka_unit_test(test_packed),  cmocka_unit_test(test_wall),       cmocka_unit_test(test_wall_refused),
+        cmocka_unit_test(test_order),  cmocka_unit_test(test_content), cmocka_unit_test(test_variants),
+        cmocka_unit_test(test_shared), cmocka_unit_test(test_refused), cmocka_unit_test(test_same_place),
+        cmocka_unit_test(test_packed), cmocka_unit_test(test_wall),    cmocka_unit_test(test_wall_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -108,7 +108,7 @@ static void test_home_is_not(void **state)
 
 static void test_nobody_writes_to_python(void **state)
 {
-    struct sandbox_mount mounts[] = {{base, "/data", true}};
+    struct sandbox_mount mounts[] = {{base, "/data", true, false}};
     struct isolation isolation = {.mounts = mounts, .n_mounts = 1};
     struct interpreter python = interpreter();
     autoplan struct plan plan = PLAN_INIT;
@@ -159,7 +159,7 @@ static uint64_t limit_of(const struct buf *text, int resource)
 
 static void test_limits(void **state)
 {
-    struct sandbox_mount mounts[] = {{"/srv", "/data", true}, {"/srv", "/more", false}};
+    struct sandbox_mount mounts[] = {{"/srv", "/data", true, false}, {"/srv", "/more", false, false}};
     struct isolation isolation = {
         .mounts = mounts, .n_mounts = 2, .limits = {.processes = 7, .memory_bytes = 64 * MIB}};
     struct isolation_level level = {.tier = TIER_FULL, .landlock = true};
