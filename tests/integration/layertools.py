@@ -13,6 +13,7 @@ from boxtools import Leftovers
 from rawclient import PATIENCE, alive, descendants, poll
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "index"))
+from badindex import BadIndex  # noqa: E402, F401
 from toyindex import Package, ToyIndex  # noqa: E402
 
 LONG = 3 * PATIENCE  # pip on a busy machine

@@ -50,7 +50,7 @@ def inspect(data, filename, name, version, site, limits):
     for script, (module, attribute) in programs.items():
         plan.made["%s/%s" % (BIN, script)] = (scripts.from_entry_point(module, attribute), True)
     plan.made[plan.info + "/INSTALLER"] = (b"cellblock\n", False)
-    _check_tree(plan, name)
+    _check_tree(plan, name, limits)
     return plan
 
 
@@ -184,7 +184,7 @@ def _same_stem(one, other):
     return normal(one[0]) == normal(other[0]) and version_key(one[2]) == version_key(other[2])
 
 
-def _check_tree(plan, distribution):
+def _check_tree(plan, distribution, limits):
     """One file of each name, none of them where another has a directory, nothing that makes an environment."""
     targets = set(plan.made)
     for _, target, _, _ in plan.files:
@@ -203,6 +203,8 @@ def _check_tree(plan, distribution):
         while at > 0 and target[:at] not in plan.directories:
             plan.directories.add(target[:at])
             at = target.rfind("/", 0, at)
+        if len(plan.directories) > limits.files:
+            raise Problem(TOO_LARGE, "it has more than %d directories" % limits.files)
     for directory in plan.directories:
         if directory in targets:
             raise bad("%s is a file and a directory", shown(directory))
