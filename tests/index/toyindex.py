@@ -190,7 +190,7 @@ class Handler(BaseHTTPRequestHandler):
             self.close_connection = True
         elif mode.isdigit():
             self.answer(int(mode), b"refused by the toy index")
-        elif mode == "auth" and self.headers.get("Authorization") != "Basic dG95OnNlY3JldA==":
+        elif mode == "auth" and self.headers.get("Authorization") != index.authorization:
             self.answer(401, b"who are you?", [("WWW-Authenticate", 'Basic realm="toy"')])
         else:
             self.serve(index, mode, rest)
@@ -261,6 +261,7 @@ class ToyIndex:
         self.packages = build_packages()
         self.pages = {}  # of packages that the test makes up: name -> HTML
         self.requests = []
+        self.authorization = "Basic dG95OnNlY3JldA=="  # toy:secret
         self.stopping = threading.Event()
         self.server = Server(("127.0.0.1", 0), Handler)
         self.server.index = self

@@ -4,6 +4,7 @@ import contextlib
 import os
 import pathlib
 import shutil
+import subprocess
 import sys
 
 import pytest
@@ -85,6 +86,13 @@ class Shop:
         if self.place.uid != os.geteuid():
             os.chown(self.store, self.place.uid, self.place.uid)
 
+    @classmethod
+    def again(cls, place, index, tool):  # noqa: F811
+        """With an empty store, in the place of an earlier one."""
+        subprocess.run(["chmod", "-R", "u+w", place.root], check=True)
+        shutil.rmtree(place.root / "store", ignore_errors=True)
+        return cls(place, index, tool)
+
     def serve(self, *args, env=None, **options):
         server = self.place.server(*args, env={**self.env, **(env or {})}, **options)
         self.servers.append(server)
@@ -101,7 +109,7 @@ class Shop:
             left = Leftovers(server)
             assert server.close() == 0
             left.check()
-        assert not list(self.place.tmp.iterdir())
+        poll(lambda: not list(self.place.tmp.iterdir()), "TMPDIR to be empty", 10)
 
 
 @pytest.fixture(scope="module")

@@ -296,7 +296,6 @@ def test_credentials_do_not_follow_a_redirect(can_isolate, tool):  # noqa: F811
     try:
         with BadIndexOf(host) as other:
             host.index.elsewhere(other)
-            host.index.authorization = None
             url = host.index.at("ok", user="toy:" + SECRET)
             server = host.shop.serve(env={"PIP_INDEX_URL": url, "UV_DEFAULT_INDEX": url})
             result = install(server, "good-elsewhere")
