@@ -239,7 +239,7 @@ class Fetch:
             busy = [item for item in self.items if not item.over and item.info]
             if not busy:
                 return
-            self._tell("compiling %s" % ", ".join(item.label() for item in busy[:3]))
+            self._tell("unpacking and compiling %s" % ", ".join(item.label() for item in busy[:3]))
         self.said = now
 
 
