@@ -21,6 +21,8 @@ SOURCE_MAX = 8 << 20  # generated tables, mostly data; a larger one would hold t
 def wanted(path, size, site):
     if not path.endswith(".py") or not path.startswith(site + "/") or size > SOURCE_MAX:
         return False
+    if len(path.rpartition("/")[2].encode()) > 200:
+        return False  # with the tag the name would be too long
     return not _never.search(path[len(site) + 1 :])
 
 

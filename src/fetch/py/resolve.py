@@ -77,6 +77,9 @@ def _uv(uv, job, common):
     command += ["--python", job.get("python", sys.executable)] + common
     if job.flag("offline"):
         command.append("--offline")
+    if job.all("constraint"):  # the option hides the variable, which pip adds to it
+        for path in os.environ.get("UV_CONSTRAINT", "").split():
+            command += ["--constraint", path]
     with open("pylock.toml", "wb") as out:
         status = subprocess.run(command + ["requirements.in"], stdin=subprocess.DEVNULL, stdout=out).returncode
     if status:
