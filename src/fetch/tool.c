@@ -147,7 +147,8 @@ static int make_cache(struct process *p, uid_t user, char **ret, struct err *e)
 /* What an earlier run left there may be anything. */
 static int forget_files(int out, struct err *e)
 {
-    static const char *const names[] = {"job", "lock", "done", "failed", "pip.log"};
+    static const char *const names[] = {
+        "job", "lock", "done", "failed", "pip.log", "pylock.toml", "requirements.in", "constraints.txt"};
 
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (unlinkat(out, names[i], 0) < 0 && errno != ENOENT)
@@ -180,6 +181,8 @@ static int prepare(void *data, uid_t user, struct err *e)
         return 0;
     if (fchownat(out, "tmp", user, user, AT_SYMLINK_NOFOLLOW) < 0)
         return err_errno(e, "chown tmp");
+    if (fchownat(out, "wheels", user, user, AT_SYMLINK_NOFOLLOW) < 0 && errno != ENOENT) /* pip's, of an earlier run */
+        return err_errno(e, "chown wheels");
     if (settings_give(p->home, user, e) < 0)
         return -e->code;
     return store_work_give(p->work, user, user, e);

@@ -218,6 +218,15 @@ static void cut_at(char *text, const char *mark)
         *at = '\0';
 }
 
+/* Where pip had put a file: a place of ours that means nothing to anybody. */
+static void drop_place(char *text)
+{
+    char *at = strstr(text, " located at "), *end = at ? strstr(at, " is invalid") : NULL;
+
+    if (end)
+        memmove(at, end, strlen(end) + 1);
+}
+
 /* Why the resolver gave up, as far as uv and pip say it. */
 static char *resolver_cause(const char *section)
 {
@@ -393,6 +402,7 @@ static char *detail_text(enum detail detail, const char *in, const char *section
     switch (detail) {
     case DETAIL_LINE:
         line = sign ? line_at(in, sign) : xstrdup("");
+        drop_place(line);
         cut_at(line, " for url: ");
         cut_at(line, " - skipping");
         cut_at(line, ", we can conclude that");

@@ -18,6 +18,7 @@
 #include "store/store.h"
 
 #define OVERRIDES "overrides" /* in a set: names of packages of the base environment that it has in another version */
+#define FAILED_MAX 3
 
 static void free_paths(struct layer *l)
 {
@@ -82,10 +83,25 @@ static void take_coming(struct session *s)
     }
     l->set = l->coming;
     l->coming = NULL;
+    l->n_failed = 0;
     l->shown_in = s->box;
     if (s->kernel)
         set_paths(l, s->box, zygote_interpreter(s->kernel->zygote));
     l->told = s->kernel ? s->kernel->mark : 0;
+}
+
+static void on_shown_again(void *data, const struct err *e);
+
+/* They could not be shown again, mostly because that sandbox was about to end: tried again, mostly in the next one. */
+static bool try_again(struct session *s)
+{
+    struct layer *l = &s->layer;
+
+    if (l->set || (s->box && box_alive(s->box) && ++l->n_failed > FAILED_MAX))
+        return false;
+    l->set = l->coming;
+    l->coming = NULL;
+    return true;
 }
 
 static void on_shown(void *data, const struct err *e)
@@ -95,11 +111,11 @@ static void on_shown(void *data, const struct err *e)
     layer_cb done = l->done;
 
     l->done = NULL;
-    if (e) {
+    if (!e) {
+        take_coming(s);
+    } else if (done != on_shown_again || !try_again(s)) {
         store_set_close(l->coming);
         l->coming = NULL;
-    } else {
-        take_coming(s);
     }
     done(l->data, e);
 }
@@ -144,7 +160,7 @@ static void on_shown_again(void *data, const struct err *e)
 {
     struct session *s = data;
 
-    if (e)
+    if (e && !s->layer.set)
         lose(s, e->text);
     else
         s->layer.told = 0; /* by this it is only mounted */
@@ -168,7 +184,8 @@ bool layer_ready(struct session *s)
         l->data = s;
         if (box_mount(s->box, store_set_tree(l->coming), on_shown, s, &e) == 0)
             return false;
-        lose(s, e.text);
+        if (!try_again(s))
+            lose(s, e.text);
         return true;
     }
     if (l->told != s->kernel->mark) {

@@ -28,6 +28,7 @@ struct layer {
     size_t n_earlier;
 
     struct store_set *coming; /* owned; being shown, NULL: nothing is */
+    unsigned n_failed;        /* times that they could not be shown again in a sandbox that lives */
     layer_cb done;
     void *data;
 };
