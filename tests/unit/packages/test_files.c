@@ -216,7 +216,7 @@ static void venv_locks_once(void **state)
 static void python_is_read(void **state)
 {
     static const char good[] =
-        "noise of a .pth file\n\n\001cellblock\n3.11.2\nabi\n/p\n/b\n/p/site\n/b/python\n/x\n/y\n";
+        "noise of a .pth file\n\n\001cellblock\n3.11.2\nabi\n/p\n/b\n/p/site\n/b/python\n/p/python\n/x\n/y\n";
     static const char *const bad[] = {"", "\n\001cellblock\n", "\n\001cellblock\n3.11\nabi\n",
                                       "Fatal Python error: x\n"};
     struct python_info info = {0};
@@ -226,6 +226,7 @@ static void python_is_read(void **state)
     assert_int_equal(python_read("python", good, strlen(good), &info, &e), 0);
     assert_string_equal(info.version, "3.11.2");
     assert_string_equal(info.base_executable, "/b/python");
+    assert_string_equal(info.executable, "/p/python");
     assert_int_equal(info.n_path, 2);
     assert_string_equal(info.path[1], "/y");
     python_info_fini(&info);
