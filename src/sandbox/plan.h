@@ -100,6 +100,12 @@ struct plan {
 int plan_make(const struct sandbox_config *config, struct plan *ret, struct err *e);
 void plan_fini(struct plan *plan);
 
+/*
+ * For a plan with the host's network: names of other machines are found as the host finds them, by its resolv.conf,
+ * which is often a link into a directory that is not shown, and its hosts file. Looks at the host.
+ */
+void plan_use_host_names(struct plan *plan);
+
 /* The targets of the steps of a kind, up to max, as long as the plan lives: how many. */
 size_t plan_targets(const struct plan *plan, enum step_kind kind, const char **ret, size_t max);
 #define PLAN_TARGETS_MAX 256
