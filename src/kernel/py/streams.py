@@ -60,6 +60,13 @@ _saved_id = None
 
 
 def open_all():
+    """In the zygote: they name descriptors, which each kernel has its own behind."""
+    _open_output()
+    open_stdin()
+
+
+def adopt():
+    """In a kernel: 1 is its pipe now."""
     global _saved, _saved_id
     import fcntl
 
@@ -68,8 +75,6 @@ def open_all():
     except OSError:  # a small limit of open files: as in ext/kernel.c
         _saved = fcntl.fcntl(1, fcntl.F_DUPFD_CLOEXEC, 20)
     _saved_id = _identity(_saved)
-    _open_output()
-    open_stdin()
 
 
 def _open_output():

@@ -39,6 +39,7 @@ def start(control, mode, preload):
     if hasattr(main, "prepare"):
         main.prepare()
     hello = _hello()
+    main.rehearse()
     if mode == "warm":
         warm.seal()
     else:
