@@ -39,7 +39,8 @@ def start(control, mode, preload):
     if hasattr(main, "prepare"):
         main.prepare()
     hello = _hello()
-    main.rehearse()
+    if hasattr(main, "rehearse"):
+        main.rehearse()
     if mode == "warm":
         warm.seal()
     else:
