@@ -25,6 +25,7 @@
 #include "sandbox/mount.h"
 #include "sandbox/outer.h"
 #include "sandbox/plan.h"
+#include "sandbox/template.h"
 
 #define END_MS 1000
 #define END_RETRY_MS 10
@@ -42,6 +43,7 @@ static struct {
     enum builder_kind kind;
     struct guards guards;
     uint32_t uid_pool;
+    struct template template;
     struct cgroups cgroups;
     size_t n_groups_left; /* slots whose group could not be removed yet */
     struct slot slots[OUTER_SANDBOXES_MAX];
@@ -145,7 +147,7 @@ static pid_t clone_into(int namespaces, int *ret_pidfd)
 static int start_init(struct slot *slot, const struct plan *plan, int *ret_workspace, struct err *e)
 {
     struct guard guard = guard_of(slot);
-    struct steps_context context = {-1, builder.host_proc_user, owner_of(slot), NULL};
+    struct steps_context context = {-1, builder.host_proc_user, owner_of(slot), NULL, -1, 0};
     struct timeval most = {.tv_sec = MAKE_S};
     int pair[2], status = fd_socketpair(SOCK_SEQPACKET, pair);
 
@@ -153,7 +155,8 @@ static int start_init(struct slot *slot, const struct plan *plan, int *ret_works
         return err_set(e, -status, "socketpair: %s", strerror(-status));
     if (builder.kind == BUILDER_PLAIN)
         context.guard = &guard;
-    slot->pid = clone_into(plan->namespaces, &slot->pidfd);
+    template_use(&builder.template, plan, &context);
+    slot->pid = clone_into(context.mounts < 0 ? plan->namespaces : plan->namespaces & ~CLONE_NEWNS, &slot->pidfd);
     if (slot->pid == 0) {
         (void)close(pair[0]);
         context.control = pair[1];
@@ -435,6 +438,7 @@ int builder_serve(int sock, enum builder_kind kind)
     builder.sock = sock;
     builder.kind = kind;
     builder.guards = (struct guards)GUARDS_INIT;
+    builder.template = (struct template)TEMPLATE_INIT;
     (void)setsid(); /* an interrupt from a terminal is the server's to handle */
     (void)prctl(PR_SET_NAME, "cellblock-build");
     if (prepare(&userns, &e) < 0) {

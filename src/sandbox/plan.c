@@ -245,11 +245,11 @@ int plan_make(const struct sandbox_config *c, struct plan *ret, struct err *e)
     plan_add(&plan, STEP_PRIVATE, NULL, NULL);
     plan_add(&plan, STEP_ROOT, NULL, NULL);
     add_system(&plan);
-    if (c->network == NETWORK_HOST)
-        plan_add(&plan, STEP_BIND, "/etc/resolv.conf", "/etc/resolv.conf")->flags = STEP_OPTIONAL;
     add_devices(&plan);
     plan_add(&plan, c->tier == TIER_FULL ? STEP_PROC : STEP_DIR, NULL, "/proc");
-    add_writable(&plan, c);
+    add_writable(&plan, c); /* from here on nothing is the same in all sandboxes (template.h) */
+    if (c->network == NETWORK_HOST)
+        plan_add(&plan, STEP_BIND, "/etc/resolv.conf", "/etc/resolv.conf")->flags = STEP_OPTIONAL;
     status = add_shared(&plan, c, e); /* after /tmp: an environment may lie below it */
     if (status < 0) {
         plan_fini(&plan);
