@@ -14,7 +14,8 @@
 
 struct steps_context;
 
-struct template {
+struct template
+{
     int mounts;       /* owned; the namespace, -1: none could be made */
     struct plan plan; /* the steps that are done in it */
     int64_t made_ms;  /* 0: never */
@@ -22,7 +23,7 @@ struct template {
 
 #define TEMPLATE_INIT                                                                                                  \
     {                                                                                                                  \
-        -1, PLAN_INIT, 0                                                                                            \
+        -1, PLAN_INIT, 0                                                                                               \
     }
 
 /*

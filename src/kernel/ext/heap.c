@@ -229,8 +229,8 @@ static size_t read_mappings(struct mapping *all, size_t max)
 
         if (sscanf(line, "%lx-%lx %7s %lx %*s %lu", &m->begin, &m->end, perms, &m->offset, &m->inode) != 5)
             continue;
-        m->rights = (perms[0] == 'r' ? PROT_READ : 0) | (perms[1] == 'w' ? PROT_WRITE : 0) |
-                    (perms[2] == 'x' ? PROT_EXEC : 0);
+        m->rights =
+            (perms[0] == 'r' ? PROT_READ : 0) | (perms[1] == 'w' ? PROT_WRITE : 0) | (perms[2] == 'x' ? PROT_EXEC : 0);
         if (perms[3] != 'p' || m->inode == 0)
             m->rights = -1;
         n++;
