@@ -43,6 +43,16 @@ size_t plan_targets(const struct plan *plan, enum step_kind kind, const char **r
     return n;
 }
 
+size_t plan_count_shared(const struct plan *plan)
+{
+    size_t n = 0;
+
+    while (n < plan->n && plan->steps[n].kind <= STEP_DEVICE && plan->steps[n].kind != STEP_TMPFS &&
+           !(plan->steps[n].flags & STEP_WRITABLE))
+        n++;
+    return plan->namespaces & CLONE_NEWNS ? n : 0;
+}
+
 const char *step_name(enum step_kind kind)
 {
     static const char *const names[STEP_MAX] = {

@@ -31,20 +31,9 @@ static bool same_step(const struct step *a, const struct step *b)
            same_text(a->target, b->target);
 }
 
-/* The steps before the first that is a sandbox's own: plan_make has them in this order. */
-static size_t count_shared(const struct plan *plan)
-{
-    size_t n = 0;
-
-    while (n < plan->n && plan->steps[n].kind <= STEP_DEVICE && plan->steps[n].kind != STEP_TMPFS &&
-           !(plan->steps[n].flags & STEP_WRITABLE))
-        n++;
-    return n;
-}
-
 static bool is_right(const struct template *t, const struct plan *plan)
 {
-    if (t->made_ms == 0 || clock_ms() - t->made_ms > AGE_MAX_MS || t->plan.n != count_shared(plan))
+    if (t->made_ms == 0 || clock_ms() - t->made_ms > AGE_MAX_MS || t->plan.n != plan_count_shared(plan))
         return false;
     for (size_t i = 0; i < t->plan.n; i++)
         if (!same_step(&t->plan.steps[i], &plan->steps[i]))
@@ -54,7 +43,7 @@ static bool is_right(const struct template *t, const struct plan *plan)
 
 static void remember(struct template *t, const struct plan *plan)
 {
-    size_t n = count_shared(plan);
+    size_t n = plan_count_shared(plan);
 
     plan_fini(&t->plan);
     t->plan.steps = xnew_n(struct step, n + 1);
@@ -109,7 +98,7 @@ static int make(const struct plan *shared)
 
 void template_use(struct template *t, const struct plan *plan, struct steps_context *context)
 {
-    if (!(plan->namespaces & CLONE_NEWNS))
+    if (plan_count_shared(plan) == 0)
         return;
     if (!is_right(t, plan)) {
         fd_close(&t->mounts);
