@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -96,6 +97,8 @@ _Noreturn void init_run(const struct plan *plan, const struct steps_context *con
         (void)err_errno(&e, "prctl");
     if (!e.code && context->mounts >= 0 && template_enter(context->mounts) < 0)
         (void)err_errno(&e, "enter the template");
+    if (!e.code && context->net >= 0 && setns(context->net, CLONE_NEWNET) < 0)
+        (void)err_errno(&e, "enter the network namespace");
     if (e.code || steps_run(plan, context->done, context, &e) < 0)
         init_fail(context->control, &e);
     init_ready(context->control, SANDBOX_WORKSPACE);

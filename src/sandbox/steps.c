@@ -164,7 +164,7 @@ static int do_hostname(const char *name, struct err *e)
     return sethostname(name, strlen(name)) < 0 && errno != EPERM ? err_errno(e, "sethostname") : 0;
 }
 
-static int do_loopback(struct err *e)
+int steps_loopback_up(struct err *e)
 {
     struct ifreq lo = {.ifr_name = "lo"};
     autofd int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -275,7 +275,7 @@ static int step_run(const struct step *step, const struct steps_context *context
     case STEP_HOSTNAME:
         return do_hostname(step->source, e);
     case STEP_LOOPBACK:
-        return do_loopback(e);
+        return steps_loopback_up(e);
     case STEP_PIVOT:
         return chdir("/new") < 0 ? err_errno(e, "chdir /new") : mount_pivot_here(e);
     case STEP_READONLY:

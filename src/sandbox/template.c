@@ -58,7 +58,7 @@ static void remember(struct template *t, const struct plan *plan)
 
 static _Noreturn void make_inside(const struct plan *shared, int sock)
 {
-    struct steps_context context = {.control = sock, .host_proc_user = -1, .mounts = -1};
+    struct steps_context context = {.control = sock, .host_proc_user = -1, .mounts = -1, .net = -1};
     int mounts = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
     struct err e = ERR_INIT;
 
