@@ -110,6 +110,9 @@ void plan_use_host_names(struct plan *plan);
 size_t plan_targets(const struct plan *plan, enum step_kind kind, const char **ret, size_t max);
 #define PLAN_TARGETS_MAX 256
 
+/* So many steps at the beginning come to the same in all sandboxes (template.h): nothing there is configured. */
+size_t plan_count_shared(const struct plan *plan);
+
 /* Is path the directory itself, or below it? Both are plain: absolute, without "." and "..". */
 bool plan_is_below(const char *path, const char *directory);
 
