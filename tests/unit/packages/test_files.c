@@ -255,15 +255,16 @@ static void pip_variables_are_for_uv_too(void **state)
 
     (void)state;
     put("links/x", "");
-    words_add_all(&env,
-                  (const char *const[]){"PIP_CONFIG_FILE=/dev/null", "PIP_INDEX_URL=http://i/", "HOME=/nonexistent",
-                                        "PIP_EXTRA_INDEX_URL=http://a/ http://b/", "PIP_TRUSTED_HOST=i", NULL});
+    words_add_all(&env, (const char *const[]){"PIP_CONFIG_FILE=/dev/null", "PIP_INDEX_URL=http://i/",
+                                              "HOME=/nonexistent", "PIP_EXTRA_INDEX_URL=http://a/ http://b/",
+                                              "PIP_TRUSTED_HOST=i", "PIP_CONSTRAINT=/c /d", NULL});
     words_addf(&env, "PIP_FIND_LINKS=%s/links http://c/ /missing", top);
     assert_false(pipconf_for_uv(&env, top, top));
     says(&env, "UV_DEFAULT_INDEX", "http://i/");
     says(&env, "UV_INDEX", "http://a/ http://b/");
     says(&env, "UV_INDEX_STRATEGY", "unsafe-best-match");
     says(&env, "UV_INSECURE_HOST", "i");
+    says(&env, "UV_CONSTRAINT", "/c /d");
     assert_non_null(strstr(words_value(&env, "UV_FIND_LINKS"), "/links,http://c/"));
 }
 
