@@ -65,7 +65,7 @@
  * have a bound, and 2 MB can hold 2 GB. */
 #define LIMIT_WHEEL_BYTES (2048 * MIB)    /* one wheel as it is downloaded */
 #define LIMIT_WHEEL_UNPACKED (4096 * MIB) /* what is in it, bytecode included */
-#define LIMIT_WHEEL_FILES 50000           /* the same; and as many directories */
+#define LIMIT_WHEEL_FILES 50000           /* the same; and at most as many directories */
 #define LIMIT_STORE_BYTES (10240 * MIB)   /* all of the store, settable */
 
 #endif

@@ -68,30 +68,6 @@ void box_close(struct box *box)
 
 /* ---- one sandbox ---- */
 
-/*
- * Names of other machines are found as this machine finds them. Its resolv.conf is often a link into a directory that
- * is not shown, and an index may be known from its hosts file only.
- */
-static void use_names_of_host(struct plan *plan)
-{
-    autofree char *resolver = realpath("/etc/resolv.conf", NULL);
-
-    for (size_t i = 0; i < plan->n; i++) {
-        struct step *step = &plan->steps[i];
-
-        if (step->kind == STEP_BIND && resolver && strcmp(step->target, "/etc/resolv.conf") == 0) {
-            free(step->source);
-            step->source = xstrdup(resolver);
-        } else if (step->kind == STEP_FILE && strcmp(step->target, "/etc/hosts") == 0 &&
-                   access("/etc/hosts", R_OK) == 0) {
-            step->kind = STEP_BIND;
-            free(step->source);
-            step->source = xstrdup("/etc/hosts");
-            step->flags = STEP_OPTIONAL;
-        }
-    }
-}
-
 static int make_plan(const struct box *box, const struct box_run *run, struct plan *ret, struct err *e)
 {
     autofree struct sandbox_mount *mounts = xnew_n(struct sandbox_mount, run->n_mounts + 1);
@@ -120,7 +96,7 @@ static int make_plan(const struct box *box, const struct box_run *run, struct pl
     }
     r = plan_make(&config, ret, e);
     if (r == 0 && box->tier != TIER_LANDLOCK)
-        use_names_of_host(ret);
+        plan_use_host_names(ret);
     return r;
 }
 

@@ -149,11 +149,64 @@ static void tell_overlaps(const struct wheels *all, struct buf *overlaps, struct
     }
 }
 
+/* What a set is made of, as a question that the store remembers the answer to. */
+static char *question_of(const struct store_set_make *make)
+{
+    autobuf struct buf key = BUF_INIT;
+
+    (void)buf_puts(&key, "the set of\n");
+    for (size_t i = 0; i < make->n_wheels; i++)
+        (void)buf_printf(&key, "%s\n", make->wheels[i]);
+    for (size_t i = 0; i < make->n_files; i++) {
+        const struct store_file *file = &make->files[i];
+
+        (void)buf_printf(&key, "%s\n%s\n", file->path, file->link ? file->link : file->content);
+    }
+    return xstrdup(buf_str(&key));
+}
+
+/* The same wheels may be the answer to many questions: one set of them is enough. NULL: there is none that is whole. */
+static struct store_set *find_same(const struct process *p, const char *question, struct buf *notes)
+{
+    autofree char *said = NULL;
+    struct store_set *set = NULL;
+    char id[STORE_ID_MAX];
+
+    if (store_answer_find(p->store, question, -1, &said, id) != 1 || store_set_open(p->store, id, &set, NULL) < 0)
+        return NULL;
+    if (store_set_check(set, NULL) < 0) {
+        store_set_discard(p->store, set);
+        return NULL;
+    }
+    (void)buf_puts(notes, said);
+    return set;
+}
+
+static int make_or_find(struct process *p, const struct wheels *all, const struct store_set_make *make,
+                        struct store_set **ret, char **ret_damaged, struct err *e)
+{
+    autofree char *question = question_of(make);
+    autobuf struct buf overlaps = BUF_INIT, notes = BUF_INIT;
+    int r = 0;
+
+    *ret = find_same(p, question, &notes);
+    if (!*ret) {
+        r = store_make_set(p->store, p->work, make, ret, &overlaps, ret_damaged, e);
+        if (r < 0)
+            return r;
+        tell_overlaps(all, &overlaps, &notes);
+        (void)store_answer_put(p->store, question, store_set_id(*ret), buf_str(&notes), NULL);
+    }
+    if (notes.len)
+        (void)buf_printf(&p->notes, "%s%s", p->notes.len ? "\n" : "", buf_str(&notes));
+    return r;
+}
+
 /* -EUCLEAN: a wheel was damaged; its name is in ret_damaged. */
 static int make_set(struct process *p, struct store_set **ret, char **ret_damaged, struct err *e)
 {
     autowheels struct wheels all = {NULL, 0};
-    autobuf struct buf info = BUF_INIT, overlaps = BUF_INIT;
+    autobuf struct buf info = BUF_INIT;
     autofree const char **ids = NULL;
     autofree char *damaged = NULL;
     struct own own = {.n = 0};
@@ -170,13 +223,11 @@ static int make_set(struct process *p, struct store_set **ret, char **ret_damage
     make.files = own.files;
     make.n_files = own.n;
     make.info = buf_str(&info);
-    r = store_make_set(p->store, p->work, &make, ret, &overlaps, &damaged, e);
+    r = make_or_find(p, &all, &make, ret, &damaged, e);
     free_own(&own);
     for (size_t i = 0; r == -EUCLEAN && damaged && i < all.n; i++)
         if (strcmp(all.items[i].id, damaged) == 0)
             *ret_damaged = xstrdup(all.items[i].key);
-    if (r == 0)
-        tell_overlaps(&all, &overlaps, &p->notes);
     return r;
 }
 

@@ -71,7 +71,8 @@ static void add_mount(struct box_run *run, struct words *paths, const char *sour
 
     words_add(paths, source);
     words_add(paths, target);
-    mounts[run->n_mounts++] = (struct sandbox_mount){paths->items[paths->n - 2], paths->items[paths->n - 1], writable, false};
+    mounts[run->n_mounts++] =
+        (struct sandbox_mount){paths->items[paths->n - 2], paths->items[paths->n - 1], writable, false};
 }
 
 static void add_real(struct box_run *run, struct words *paths, const char *path, bool writable)

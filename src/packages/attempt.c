@@ -165,7 +165,7 @@ static void installer_words(struct packages_run *run, struct words *argv)
         run->extra_fd = fd_memfile("constraints", buf_begin(&constraints), constraints.len);
     run->constrained = run->extra_fd >= 0;
     installer_env(run->workdir, run->dir, true, &env, &no_index);
-    installer_uv_install(run->uv, run->python, no_index, run->constrained, argv);
+    installer_uv_install(run->uv, run->python, no_index, run->constrained, &env, argv);
 }
 
 static void attempt(struct packages_run *run)

@@ -118,13 +118,19 @@ static void add_module(const char *python, const char *module, struct words *ret
     words_add_all(ret, (const char *const[]){python, "-c", module_code, module, NULL});
 }
 
-void installer_uv_install(const char *uv, const char *python, bool no_index, bool constrained, struct words *ret)
+void installer_uv_install(const char *uv, const char *python, bool no_index, bool constrained, const struct words *env,
+                          struct words *ret)
 {
+    autofree char *own = xstrdup(words_value(env, "UV_CONSTRAINT"));
+
     words_add_all(ret, (const char *const[]){uv, "pip", "install", "--color", "never", "--python", python, NULL});
     if (no_index)
         words_add(ret, "--no-index");
     if (constrained)
         words_add_all(ret, (const char *const[]){"-c", INSTALLER_FD_PATH, NULL});
+    for (char *save = NULL, *path = constrained && own ? strtok_r(own, " ", &save) : NULL; path;
+         path = strtok_r(NULL, " ", &save))
+        words_add_all(ret, (const char *const[]){"-c", path, NULL});
     words_add(ret, "--");
 }
 

@@ -17,8 +17,12 @@ char *installer_find_uv(const char *prefix);
  */
 void installer_env(const char *workdir, const char *prefix, bool for_uv, struct words *ret, bool *ret_no_index);
 
-/* What is run; specs are added by the caller, behind a "--" that is already there. */
-void installer_uv_install(const char *uv, const char *python, bool no_index, bool constrained, struct words *ret);
+/*
+ * What is run; specs are added by the caller, behind a "--" that is already there. constrained: uv keeps to what is in
+ * INSTALLER_FD_PATH, and to the person's own constraints in env, which that option would hide.
+ */
+void installer_uv_install(const char *uv, const char *python, bool no_index, bool constrained, const struct words *env,
+                          struct words *ret);
 void installer_pip_install(const char *python, const char *target_python, struct words *ret);
 void installer_uv_venv(const char *uv, const char *python, const char *dir, struct words *ret);
 void installer_python_venv(const char *python, const char *dir, struct words *ret);

@@ -16,7 +16,7 @@
 
 #define FILE_MAX_BYTES (64 * KIB)
 
-enum setting { INDEX_URL, EXTRA_INDEX_URL, FIND_LINKS, TRUSTED_HOST, CERT, NO_INDEX, SETTING_MAX };
+enum setting { INDEX_URL, EXTRA_INDEX_URL, FIND_LINKS, TRUSTED_HOST, CERT, CONSTRAINT, NO_INDEX, SETTING_MAX };
 
 static const struct {
     const char *key; /* in a file */
@@ -27,6 +27,7 @@ static const struct {
     [FIND_LINKS] = {"find-links", "PIP_FIND_LINKS"},
     [TRUSTED_HOST] = {"trusted-host", "PIP_TRUSTED_HOST"},
     [CERT] = {"cert", "PIP_CERT"},
+    [CONSTRAINT] = {"constraint", "PIP_CONSTRAINT"},
     [NO_INDEX] = {"no-index", "PIP_NO_INDEX"},
 };
 
@@ -222,6 +223,8 @@ bool pipconf_for_uv(struct words *env, const char *workdir, const char *prefix)
     }
     if (values[CERT])
         add_certificates(env, values[CERT]);
+    if (values[CONSTRAINT] && *values[CONSTRAINT] && !words_value(env, "UV_CONSTRAINT"))
+        words_addf(env, "UV_CONSTRAINT=%s", values[CONSTRAINT]); /* both separate files by spaces */
     for (int i = 0; i < SETTING_MAX; i++)
         free(values[i]);
     return no_index;

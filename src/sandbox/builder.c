@@ -23,8 +23,10 @@
 #include "sandbox/guard.h"
 #include "sandbox/init.h"
 #include "sandbox/mount.h"
+#include "sandbox/nets.h"
 #include "sandbox/outer.h"
 #include "sandbox/plan.h"
+#include "sandbox/template.h"
 
 #define END_MS 1000
 #define END_RETRY_MS 10
@@ -35,6 +37,7 @@ struct slot {
     uint32_t id; /* 0: free */
     pid_t pid;   /* 0: reaped */
     int pidfd, control;
+    struct net net; /* none: that of the plan's own namespaces */
 };
 
 static struct {
@@ -42,6 +45,8 @@ static struct {
     enum builder_kind kind;
     struct guards guards;
     uint32_t uid_pool;
+    struct template template;
+    struct nets nets;
     struct cgroups cgroups;
     size_t n_groups_left; /* slots whose group could not be removed yet */
     struct slot slots[OUTER_SANDBOXES_MAX];
@@ -144,8 +149,9 @@ static pid_t clone_into(int namespaces, int *ret_pidfd)
 
 static int start_init(struct slot *slot, const struct plan *plan, int *ret_workspace, struct err *e)
 {
+    int namespaces = plan->namespaces;
     struct guard guard = guard_of(slot);
-    struct steps_context context = {-1, builder.host_proc_user, owner_of(slot), NULL};
+    struct steps_context context = {-1, builder.host_proc_user, owner_of(slot), NULL, -1, slot->net.ns, 0};
     struct timeval most = {.tv_sec = MAKE_S};
     int pair[2], status = fd_socketpair(SOCK_SEQPACKET, pair);
 
@@ -153,7 +159,12 @@ static int start_init(struct slot *slot, const struct plan *plan, int *ret_works
         return err_set(e, -status, "socketpair: %s", strerror(-status));
     if (builder.kind == BUILDER_PLAIN)
         context.guard = &guard;
-    slot->pid = clone_into(plan->namespaces, &slot->pidfd);
+    template_use(&builder.template, plan, &context);
+    if (context.mounts >= 0)
+        namespaces &= ~CLONE_NEWNS;
+    if (context.net >= 0)
+        namespaces &= ~CLONE_NEWNET;
+    slot->pid = clone_into(namespaces, &slot->pidfd);
     if (slot->pid == 0) {
         (void)close(pair[0]);
         context.control = pair[1];
@@ -193,8 +204,10 @@ static void end_slot(struct slot *slot)
     if (slot->pidfd >= 0 && builder.kind != BUILDER_PLAIN) /* a guard has to clean up before */
         (void)syscall(SYS_pidfd_send_signal, slot->pidfd, SIGKILL, NULL, 0);
     fd_close(&slot->pidfd);
-    if (slot->pid <= 0) /* else when it has been reaped: only then is nobody left who has its user id */
-        free_slot(slot);
+    if (slot->pid > 0) /* else when it has been reaped: only then is nobody left who has its user id */
+        return;
+    nets_give(&builder.nets, &slot->net);
+    free_slot(slot);
 }
 
 static struct slot *find_slot(uint32_t id)
@@ -231,11 +244,16 @@ static void make(const struct build_msg *msg, const char *data, size_t size)
         answer_failure(msg->id, &e);
         return;
     }
-    *slot = (struct slot){msg->id, 0, -1, -1};
+    *slot = (struct slot){msg->id, 0, -1, -1, NET_INIT};
     status = plan_unpack(data, size, &plan);
     if (status == 0 && (plan.namespaces == 0) != (builder.kind == BUILDER_PLAIN))
         status = -EINVAL;
-    status = status < 0 ? err_set(&e, -status, "a broken plan") : start_init(slot, &plan, &fds[1], &e);
+    if (status < 0)
+        (void)err_set(&e, -status, "a broken plan");
+    else if (plan.namespaces & CLONE_NEWNET)
+        status = nets_take(&builder.nets, &slot->net, &e);
+    if (status == 0)
+        status = start_init(slot, &plan, &fds[1], &e);
     if (status == 0)
         status = make_group(slot, &plan, &group, &e);
     if (status < 0) {
@@ -435,6 +453,8 @@ int builder_serve(int sock, enum builder_kind kind)
     builder.sock = sock;
     builder.kind = kind;
     builder.guards = (struct guards)GUARDS_INIT;
+    builder.template = (struct template)TEMPLATE_INIT;
+    builder.nets = (struct nets)NETS_INIT;
     (void)setsid(); /* an interrupt from a terminal is the server's to handle */
     (void)prctl(PR_SET_NAME, "cellblock-build");
     if (prepare(&userns, &e) < 0) {

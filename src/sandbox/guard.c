@@ -152,7 +152,7 @@ _Noreturn void guard_run(const struct plan *plan, const struct steps_context *co
     (void)prctl(PR_SET_NAME, "cellblock-guard");
     if (setsid() < 0)
         (void)err_errno(&e, "setsid");
-    if (e.code || steps_run(plan, context, &e) < 0)
+    if (e.code || steps_run(plan, 0, context, &e) < 0)
         init_fail(context->control, &e);
     home_path(path, context->guard->home, HOME_WORKSPACE);
     init_ready(context->control, path);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,6 +16,7 @@
 #include "base/fd.h"
 #include "sandbox/guard.h"
 #include "sandbox/plan.h"
+#include "sandbox/template.h"
 
 int steps_ask_for_maps(int control, struct err *e)
 {
@@ -93,7 +95,11 @@ _Noreturn void init_run(const struct plan *plan, const struct steps_context *con
     /* A builder that died before this is noticed by the closed socket. */
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || setsid() < 0)
         (void)err_errno(&e, "prctl");
-    if (e.code || steps_run(plan, context, &e) < 0)
+    if (!e.code && context->mounts >= 0 && template_enter(context->mounts) < 0)
+        (void)err_errno(&e, "enter the template");
+    if (!e.code && context->net >= 0 && setns(context->net, CLONE_NEWNET) < 0)
+        (void)err_errno(&e, "enter the network namespace");
+    if (e.code || steps_run(plan, context->done, context, &e) < 0)
         init_fail(context->control, &e);
     init_ready(context->control, SANDBOX_WORKSPACE);
     reap_until_closed(context->control);

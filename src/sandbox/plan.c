@@ -43,6 +43,16 @@ size_t plan_targets(const struct plan *plan, enum step_kind kind, const char **r
     return n;
 }
 
+size_t plan_count_shared(const struct plan *plan)
+{
+    size_t n = 0;
+
+    while (n < plan->n && plan->steps[n].kind <= STEP_DEVICE && plan->steps[n].kind != STEP_TMPFS &&
+           !(plan->steps[n].flags & STEP_WRITABLE))
+        n++;
+    return plan->namespaces & CLONE_NEWNS ? n : 0;
+}
+
 const char *step_name(enum step_kind kind)
 {
     static const char *const names[STEP_MAX] = {
@@ -245,11 +255,11 @@ int plan_make(const struct sandbox_config *c, struct plan *ret, struct err *e)
     plan_add(&plan, STEP_PRIVATE, NULL, NULL);
     plan_add(&plan, STEP_ROOT, NULL, NULL);
     add_system(&plan);
-    if (c->network == NETWORK_HOST)
-        plan_add(&plan, STEP_BIND, "/etc/resolv.conf", "/etc/resolv.conf")->flags = STEP_OPTIONAL;
     add_devices(&plan);
     plan_add(&plan, c->tier == TIER_FULL ? STEP_PROC : STEP_DIR, NULL, "/proc");
-    add_writable(&plan, c);
+    add_writable(&plan, c); /* from here on nothing is the same in all sandboxes (template.h) */
+    if (c->network == NETWORK_HOST)
+        plan_add(&plan, STEP_BIND, "/etc/resolv.conf", "/etc/resolv.conf")->flags = STEP_OPTIONAL;
     status = add_shared(&plan, c, e); /* after /tmp: an environment may lie below it */
     if (status < 0) {
         plan_fini(&plan);

@@ -100,9 +100,18 @@ struct plan {
 int plan_make(const struct sandbox_config *config, struct plan *ret, struct err *e);
 void plan_fini(struct plan *plan);
 
+/*
+ * For a plan with the host's network: names of other machines are found as the host finds them, by its resolv.conf,
+ * which is often a link into a directory that is not shown, and its hosts file. Looks at the host.
+ */
+void plan_use_host_names(struct plan *plan);
+
 /* The targets of the steps of a kind, up to max, as long as the plan lives: how many. */
 size_t plan_targets(const struct plan *plan, enum step_kind kind, const char **ret, size_t max);
 #define PLAN_TARGETS_MAX 256
+
+/* So many steps at the beginning come to the same in all sandboxes (template.h): nothing there is configured. */
+size_t plan_count_shared(const struct plan *plan);
 
 /* Is path the directory itself, or below it? Both are plain: absolute, without "." and "..". */
 bool plan_is_below(const char *path, const char *directory);

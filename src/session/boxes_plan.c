@@ -68,6 +68,8 @@ int boxes_make_plan(const struct isolation *isolation, enum sandbox_tier tier, c
         r = check_writable(isolation, &shown, e);
     if (r == 0)
         r = plan_make(&config, ret, e);
+    if (r == 0 && isolation->network == NETWORK_HOST)
+        plan_use_host_names(ret);
     shown_fini(&shown);
     return r;
 }

@@ -141,7 +141,7 @@ struct fetcher *sessions_fetcher(struct sessions *all,
 void sessions_wake(struct sessions *all);        /* an execution ended: others may run */
 void sessions_flush_later(struct sessions *all); /* make the calls that wait, now */
 void sessions_remember_ended(struct sessions *all, const char *id);
-void sessions_unlink(struct sessions *all, struct session *s);
+bool sessions_unlink(struct sessions *all, struct session *s); /* was it among them? */
 
 /* ---- installing.c ---- */
 

@@ -192,8 +192,8 @@ void session_close(struct session *s)
     if (s->closed)
         return;
     s->closed = true;
-    sessions_unlink(s->all, s);
-    sessions_remember_ended(s->all, s->id);
+    if (sessions_unlink(s->all, s))
+        sessions_remember_ended(s->all, s->id);
     pool_forget(s->wait);
     s->wait = NULL;
     while (s->first) {

@@ -23,6 +23,7 @@
 #include "store/store.h"
 
 #define REAP_EVERY_MS 5000
+#define END_AFTER_MS 2 /* of a session that makes room */
 #define STOP_WITHIN_MS 1500
 #define STOP_INSTALLS_MS 3000 /* more, for installs to end */
 #define STOP_LOOK_MS 5
@@ -279,19 +280,28 @@ void sessions_remember_ended(struct sessions *all, const char *id)
     memcpy(all->ended[all->n_ended++ % (sizeof all->ended / sizeof *all->ended)], id, SESSION_ID_CHARS + 1);
 }
 
-void sessions_unlink(struct sessions *all, struct session *s)
+bool sessions_unlink(struct sessions *all, struct session *s)
 {
     struct session **at = &all->first;
 
     while (*at && *at != s)
         at = &(*at)->next;
-    if (*at) {
-        *at = s->next;
-        all->n_sessions--;
-    }
+    if (!*at)
+        return false;
+    *at = s->next;
+    all->n_sessions--;
+    return true;
 }
 
-/* Make room: the session that has been idle longest goes. */
+static void on_end_later(void *data)
+{
+    session_close(data);
+}
+
+/*
+ * Make room: the session that has been idle longest goes. It is out of reach at once, but ended a moment later: what
+ * the kernel does to end processes would hold up the call that needs the room.
+ */
 static bool end_idlest(struct sessions *all)
 {
     struct session *oldest = NULL;
@@ -301,7 +311,9 @@ static bool end_idlest(struct sessions *all)
             oldest = s;
     if (!oldest)
         return false;
-    session_close(oldest);
+    sessions_unlink(all, oldest);
+    sessions_remember_ended(all, oldest->id);
+    sessions_later(all, END_AFTER_MS, on_end_later, oldest);
     return true;
 }
 

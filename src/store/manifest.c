@@ -102,16 +102,24 @@ size_t manifest_shared(const char *before, const char *path)
     return shared;
 }
 
-uint64_t manifest_disk_bytes(const struct manifest *m)
+size_t manifest_directories(const struct manifest *m)
 {
-    uint64_t blocks = 0;
+    size_t n = 0;
 
     for (size_t i = 0; i < m->n; i++) {
         const char *path = m->files[i].path;
 
-        blocks += (m->files[i].size + BLOCK_BYTES - 1) / BLOCK_BYTES;
         for (path += manifest_shared(i ? m->files[i - 1].path : NULL, path); (path = strchr(path, '/')); path++)
-            blocks++;
+            n++;
     }
+    return n;
+}
+
+uint64_t manifest_disk_bytes(const struct manifest *m)
+{
+    uint64_t blocks = manifest_directories(m);
+
+    for (size_t i = 0; i < m->n; i++)
+        blocks += (m->files[i].size + BLOCK_BYTES - 1) / BLOCK_BYTES;
     return blocks * BLOCK_BYTES;
 }

@@ -45,6 +45,8 @@ struct manifest_file *manifest_find(const struct manifest *m, const char *path);
 
 void manifest_add_line(struct buf *out, const struct manifest_file *file);
 
+size_t manifest_directories(const struct manifest *m); /* that hold its files */
+
 /* What the tree takes on a disk, about: whole blocks, and a block for each directory. */
 uint64_t manifest_disk_bytes(const struct manifest *m);
 

@@ -47,13 +47,16 @@ static void remove_dir(struct removal *x, int dir, const char *name, unsigned de
 {
     autofd int fd = -1;
 
-    /* Also what its owner may not list or, to move it, write. Root needs no such right. */
-    (void)!fchmodat(dir, name, 0700, AT_SYMLINK_NOFOLLOW);
+    if (unlinkat(dir, name, AT_REMOVEDIR) == 0) /* many are empty */
+        return;
     if (depth == TREE_DEPTH) {
+        (void)!fchmodat(dir, name, 0700, AT_SYMLINK_NOFOLLOW); /* rename(2) changes its `..` */
         move_up(x, dir, name);
         return;
     }
     fd = file_open_dir(dir, name);
+    if (fd == -EACCES && fchmodat(dir, name, 0700, AT_SYMLINK_NOFOLLOW) == 0) /* its owner may not list it */
+        fd = file_open_dir(dir, name);
     if (fd < 0) {
         note(x, -fd);
         return;

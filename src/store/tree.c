@@ -19,11 +19,13 @@
 #include "store/store.h"
 #include "store/text.h"
 
+#define EMPTY_DIRECTORIES 1000 /* those that hold no file: a zip file may have such entries */
+
 struct walk {
     struct manifest *manifest;
     struct tree_verify *verify; /* NULL: sealing */
     dev_t device;
-    size_t files, directories;
+    size_t files, directories, most_directories;
     uint64_t bytes;
     char path[STORE_PATH_BYTES]; /* of what is looked at */
     struct err *e;
@@ -220,7 +222,7 @@ static int check_dir(struct walk *w, int dir, const char *name, size_t length, u
         return failed(w, fd);
     if (depth == TREE_DEPTH)
         return refuse(w, "directories are nested too deeply");
-    if (!w->verify && ++w->directories > LIMIT_WHEEL_FILES)
+    if (!w->verify && ++w->directories > w->most_directories)
         return refuse(w, "there are too many directories");
     w->path[length] = '/';
     w->path[length + 1] = '\0';
@@ -289,7 +291,11 @@ static int walk(struct walk *w, int tree)
 int tree_seal(int tree, struct manifest *manifest, struct err *e)
 {
     struct walk w = {.manifest = manifest, .e = e};
+    size_t needed = manifest_directories(manifest);
 
+    if (needed > LIMIT_WHEEL_FILES)
+        return err_set(e, EUCLEAN, "its files need %zu directories, at most %d are taken", needed, LIMIT_WHEEL_FILES);
+    w.most_directories = needed + EMPTY_DIRECTORIES;
     return walk(&w, tree);
 }
 

@@ -161,7 +161,7 @@ class TestDownload(unittest.TestCase):
         self.server.actions["/hang"] = lambda h: self.server.stopping.wait(60)
         self.server.actions["/other"] = lambda h: h.answer(200, other.data)
         lines = [self.wheel.line(self.server.url + "/hang"), other.line(self.server.url + "/other")]
-        self.assertEqual(self.place.unpack(*lines, more=FAST + ["stall-seconds 2"]), 1)
+        self.assertEqual(self.place.unpack(*lines, more=FAST + ["stall-seconds 4"]), 1)
         self.assertEqual([row[:2] for row in self.place.rows("failed")], [["toy", "timeout"]])
         self.assertEqual(self.place.rows("done"), [["other", "1.0", other.id]])
 

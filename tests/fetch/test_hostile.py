@@ -40,7 +40,7 @@ class TestHostile(unittest.TestCase):
         names = ("../evil.py", "a/../../evil.py", "/tmp/evil.py", "//evil", "a//b", "./a", "a/./b", "a/..", "..", "a\\b", "C:\\x",
                  "a\nb", "a\0b", "a\x1b[31m", "a\x7f", "\u0085", "x" * 300, "toy-1.0.data/data/../../evil", "toy-1.0.data/scripts/../x",
                  "toy-1.0.data/data", "toy-1.0.data/nowhere/x", "other-1.0.data/data/x", "toy-2.0.data/data/x",
-                 "/".join("d" * 10 for _ in range(150)), "a/../", "/")  # fmt: skip
+                 "/".join("d" * 10 for _ in range(150)), "a/" * 62 + "a", "a/../", "/")  # fmt: skip
         self.each("bad-file", [(Wheel(entries=[Entry(name, "" if name.endswith("/") else "x")]), "name|unknown place") for name in names])
         self.refused(Wheel(entries=[Entry(b"\xff\xfe.py", "x")]), "bad-file", "UTF-8")
 

@@ -3,11 +3,13 @@
 import os
 import re
 import shutil
+import subprocess
 import sys
 import unittest
 
 import harness
 from harness import Place
+import toyindex
 from toyindex import ToyIndex
 
 
@@ -96,6 +98,28 @@ class Resolving:
         self.assertEqual(self.place.unpack(*lines, more=["wheel-dir " + folder]), 0, self.place.read("failed"))
         self.assertEqual(self.index.requests, [])
 
+    def test_source_that_a_wheel_needs(self):
+        """--only-binary does not keep pip from building what a wheel needs by its address."""
+        address = self.index.file_url("toy-sdist", "toy_sdist-1.0.tar.gz")
+        for requirement in ("toy-sdist @ " + address, "toy-sdist @ git+" + address):
+            file_name, data = toyindex.make_wheel("toy-needy", "1.0", [requirement])
+            package = toyindex.Package()
+            package.files[file_name], package.attributes[file_name] = data, ""
+            self.index.packages["toy-needy"] = package
+            for more in ([], ["no-binary"]):
+                if more:
+                    self.place.environ.update(PIP_NO_BINARY=":all:", UV_NO_BINARY="1")
+                self.assertNotEqual(self.resolve("toy-needy"), 0)
+                self.assertNotIn("Building", self.said)
+                self.assertNotIn("Getting requirements to build", self.said)
+                self.assertIn("not built here" if self.tool == "pip" and not more else "toy-", self.said)
+                self.place.environ.pop("PIP_NO_BINARY", 0), self.place.environ.pop("UV_NO_BINARY", 0)
+        self.assertNotEqual(self.resolve("toy-sdist @ " + address), 0)
+        self.place.environ.update(PIP_NO_BINARY=":all:", UV_NO_BINARY="1")
+        self.assertNotEqual(self.resolve("toy-sdist"), 0)
+        if self.tool == "pip":
+            self.assertNotIn("not built here", self.said)
+
     def test_host_files_on_an_index_page(self):
         """An index page that links to file: gets nothing of this machine."""
         wheel = harness.Wheel(name="toy-evil")
@@ -153,8 +177,11 @@ class TestPip(Resolving, unittest.TestCase):
         found = resolve._find_pip(os.path.join(self.place.path, "x.py"))  # without site there is no pip
         if found is None:
             self.skipTest("no ensurepip")
-        self.assertIn("-c", found)
         self.assertTrue(os.path.exists(found[-1]))
+        self.tool = "pip"
+        shutil.copy(found[-1], self.place.path)
+        said = subprocess.run(found[:3] + [found[3], found[-1], "--version"], stdout=subprocess.PIPE).stdout.decode()
+        self.assertIn(found[-1], said)
 
 
 if __name__ == "__main__":

@@ -86,7 +86,8 @@ class TestUnpack(unittest.TestCase):
 
     def test_bytecode(self):
         wheel = Wheel(files={"broken.py": "def (:\n", "latin.py": b"# -*- coding: latin-1 -*-\nA = '\xe4'\n", "null.py": b"a\0b",
-                             "toy_pkg/tests/test_a.py": SOURCE, "deep.py": "(" * 5000, "__pycache__/toy.%s.pyc" % TAG: b"evil",
+                             "toy_pkg/tests/test_a.py": SOURCE, "deep.py": "(" * 5000,
+                             "n" * 240 + ".py": SOURCE, "__pycache__/toy.%s.pyc" % TAG: b"evil",
                              "toy_pkg/__pycache__/gone.%s.pyc" % TAG: b"evil"})  # fmt: skip
         tree = self.unpack(wheel)
         caches = [path for path in harness.files_below(tree) if path.endswith(".pyc")]

@@ -193,7 +193,7 @@ def test_sessions_come_and_go(start, place):  # noqa: F811
 def test_idle_sessions_end(own_start, word):  # noqa: F811
     server = own_start("--session-idle", "1")
     server.run(f"import subprocess; subprocess.Popen(['sh', '-c', 'sleep 1000; : {word}'])", session="new")
-    assert processes_with(word)
+    poll(lambda: processes_with(word), "the process to be seen")
     poll(lambda: not processes_with(word), "the idle session to end", 15)
 
 

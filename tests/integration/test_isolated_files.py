@@ -53,7 +53,7 @@ def test_daemon_ends_with_its_session(start, word):
     server = start("--max-sessions", "2")
     first = server.run(f"import subprocess\nsubprocess.Popen(['sh', '-c', 'sleep 1000; : {word}'], "
                        "start_new_session=True)\nopen('f', 'w').write('1')", session="new")  # fmt: skip
-    assert processes_with(word)
+    poll(lambda: processes_with(word), "the process to be seen")  # exec tells its parent before it shows its arguments
     for _ in range(2):
         server.run("1", session="new")
     poll(lambda: not processes_with(word), "the process to be gone")

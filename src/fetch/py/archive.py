@@ -21,7 +21,7 @@ _sizes = struct.Struct("<LL")
 STORED, DEFLATED = 0, 8
 ENCRYPTED = 0x1 | 0x40 | 0x2000
 UTF8 = 0x800
-NAME_MAX = 1024
+NAME_MAX = 960  # bytes; the store takes 1023, and bytecode has longer names than its source
 BLOCK = 1 << 20
 WHOLE_MAX = 8 << 20  # a member up to this size is unpacked in one piece
 

@@ -209,6 +209,10 @@ class Fetch:
         lines = ["%s %d %s %s\n" % (sha256, size, "x" if x else "-", name) for name, sha256, size, x in sorted(entries)]
         if len(lines) > self.limits[2]:
             raise Problem(problem.TOO_LARGE, "it has %d files; at most %d are accepted" % (len(lines), self.limits[2]))
+        total = sum(entry[2] for entry in entries)
+        if total > self.limits[1]:
+            text = "it has %d bytes unpacked; at most %d are accepted" % (total, self.limits[1])
+            raise Problem(problem.TOO_LARGE, text)
         if len({entry[0] for entry in entries}) != len(entries):
             raise bad("two of its files would have one name")
         write_file(item.folder + "/manifest", "".join(lines))
@@ -239,7 +243,7 @@ class Fetch:
             busy = [item for item in self.items if not item.over and item.info]
             if not busy:
                 return
-            self._tell("compiling %s" % ", ".join(item.label() for item in busy[:3]))
+            self._tell("unpacking and compiling %s" % ", ".join(item.label() for item in busy[:3]))
         self.said = now
 
 

@@ -17,8 +17,32 @@ from .job import Wheel, write_file, write_lock
 from .names import WheelName
 
 WHEELS = "wheels"  # where pip puts them, below the current directory
-# pip from a wheel: the one that ensurepip would install.
-_pip_of_wheel = "import runpy, sys; sys.path.insert(0, sys.argv.pop(1)); runpy.run_module('pip', run_name='__main__')"
+
+# --only-binary is about what an index offers: a wheel that needs "x @ https://.../x.tar.gz" makes pip run that one's
+# code. So that is taken out of pip; one in which it is not found where it should be is not used.
+_guarded_pip = """
+import sys
+
+folder = sys.argv.pop(1)
+if folder:
+    sys.path.insert(0, folder)
+from pip._internal.distributions.sdist import SourceDistribution
+from pip._internal.exceptions import InstallationError
+from pip._internal.operations import prepare
+
+
+def refuse(it, *others, **named):
+    what = getattr(it, "req", it)
+    raise InstallationError("%s is source code, which is not built here: there is no wheel of it" % (what,))
+
+
+SourceDistribution.prepare_distribution_metadata, prepare.unpack_vcs_link
+SourceDistribution.prepare_distribution_metadata = prepare.unpack_vcs_link = refuse
+from pip._internal.cli.main import main
+
+sys.argv[0] = "pip"
+sys.exit(main())
+"""
 
 
 def run(job):
@@ -95,19 +119,20 @@ def _downloaded(filename):
 
 
 def _find_pip(python):
-    """How to call the interpreter's pip, or the one of its ensurepip; None."""
+    """How to call the interpreter's pip, or the one in a wheel that ensurepip would install; None."""
+    guarded = [python, "-I", "-c", _guarded_pip]
     if python == sys.executable:
         from importlib.util import find_spec
 
         if find_spec("pip"):
-            return [python, "-I", "-m", "pip"]
+            return guarded + [""]
     elif subprocess.run([python, "-I", "-c", "import pip"], stderr=subprocess.DEVNULL).returncode == 0:
-        return [python, "-I", "-m", "pip"]
+        return guarded + [""]
     # Debian keeps the wheel elsewhere, and may have it without ensurepip.
     folders = [os.path.join(os.path.dirname(os.__file__), "ensurepip", "_bundled"), "/usr/share/python-wheels"]
     for folder in folders:
         found = glob.glob(os.path.join(glob.escape(folder), "pip-*.whl"))
         if found:
             newest = max(found, key=lambda path: [int(part) for part in re.findall(r"\d+", os.path.basename(path))])
-            return [python, "-I", "-c", _pip_of_wheel, newest]
+            return guarded + [newest]
     return None

@@ -14,6 +14,7 @@ METADATA_MAX = 16 << 20
 TOTAL_FREE = 64 << 20  # unpacked, whatever the size of the wheel
 RATIO = 100  # unpacked to packed, beyond that
 BIN = "bin"
+DEPTH_MAX = 60  # of directories: the store takes 64
 
 
 class Limits:
@@ -197,7 +198,7 @@ def _check_tree(plan, distribution, limits):
             raise bad("it would replace %s", shown(target))
         if first == BIN:
             scripts.check_name(rest, distribution)
-        if len(target.encode()) > archive.NAME_MAX:
+        if len(target.encode()) > archive.NAME_MAX or target.count("/") > DEPTH_MAX:
             raise bad("a name that is too long: %s", shown(target))
         at = target.rfind("/")
         while at > 0 and target[:at] not in plan.directories:

@@ -100,9 +100,13 @@ PyObject *heap_prepare(PyObject *self, PyObject *none);
 PyObject *heap_fill(PyObject *self, PyObject *none);
 PyObject *heap_seal(PyObject *self, PyObject *none);
 
+/* Of the mappings of each library, as few as can be: for isolated kernels only. */
+void heap_merge(void);
+
 /* ---- zygote.c ---- */
 
 PyObject *zygote_tell(PyObject *self, PyObject *args);
+PyObject *zygote_rehearse_fork(PyObject *self, PyObject *none);
 PyObject *zygote_settle(PyObject *self, PyObject *none);
 PyObject *zygote_run(PyObject *self, PyObject *args);
 

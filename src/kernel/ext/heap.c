@@ -208,3 +208,69 @@ PyObject *heap_seal(PyObject *self, PyObject *none)
     (void)fclose(maps);
     return PyLong_FromUnsignedLong(done);
 }
+
+/* ---- mappings ---- */
+
+#define MERGE_MAX 8192
+
+struct mapping {
+    unsigned long begin, end, offset, inode;
+    int rights; /* PROT_; -1: not a private one of a file */
+};
+
+static size_t read_mappings(struct mapping *all, size_t max)
+{
+    FILE *maps = fopen("/proc/self/maps", "re");
+    char line[512], perms[8];
+    size_t n = 0;
+
+    while (maps && n < max && fgets(line, sizeof line, maps)) {
+        struct mapping *m = &all[n];
+
+        if (sscanf(line, "%lx-%lx %7s %lx %*s %lu", &m->begin, &m->end, perms, &m->offset, &m->inode) != 5)
+            continue;
+        m->rights =
+            (perms[0] == 'r' ? PROT_READ : 0) | (perms[1] == 'w' ? PROT_WRITE : 0) | (perms[2] == 'x' ? PROT_EXEC : 0);
+        if (perms[3] != 'p' || m->inode == 0)
+            m->rights = -1;
+        n++;
+    }
+    if (maps)
+        (void)fclose(maps);
+    return n;
+}
+
+static int continues(const struct mapping *m, const struct mapping *next)
+{
+    return m->end == next->begin && m->inode == next->inode && m->offset + (m->end - m->begin) == next->offset;
+}
+
+/*
+ * Every library has five mappings that differ in their rights, and each mapping is some microseconds of every fork and
+ * exit. Constants get the rights of the code beside them, and what was relocated those of the data: then there are half
+ * as many. That guards nothing here: a kernel runs untrusted code, which may map whatever memory it likes, and its
+ * zygote runs none and is given no data but the server's. A C library that seals its mappings (mseal(2)) refuses.
+ */
+void heap_merge(void)
+{
+    size_t size = MERGE_MAX * sizeof(struct mapping), n;
+    struct mapping *all = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    if (all == MAP_FAILED)
+        return;
+    n = read_mappings(all, MERGE_MAX);
+    for (size_t i = 0; i < n; i++) {
+        int code = i > 0 && all[i - 1].rights == (PROT_READ | PROT_EXEC) && continues(&all[i - 1], &all[i]), data = 0;
+
+        if (all[i].rights != PROT_READ)
+            continue;
+        if (i + 1 < n && continues(&all[i], &all[i + 1])) {
+            code |= all[i + 1].rights == (PROT_READ | PROT_EXEC);
+            data = all[i + 1].rights == (PROT_READ | PROT_WRITE);
+        }
+        if (code || data)
+            (void)mprotect((void *)all[i].begin, all[i].end - all[i].begin, /* NOLINT(performance-no-int-to-ptr) */
+                           code ? PROT_READ | PROT_EXEC : PROT_READ | PROT_WRITE);
+    }
+    (void)munmap(all, size);
+}

@@ -91,6 +91,7 @@ int isolate_prepare(const struct packet *p, struct enter_config **ret, struct er
 {
     static struct enter_config isolation; /* for the life of the process */
 
+    heap_merge(); /* before own_data() is asked for */
     if (take(p, &isolation, e) < 0)
         return -1;
     if (enter_outer(p->n_fds ? p->fds[0] : -1, e) < 0)

@@ -285,6 +285,23 @@ PyObject *zygote_settle(PyObject *self, PyObject *none)
     return PyLong_FromLong(count_threads());
 }
 
+/*
+ * What become_kernel() does, without a fork: it leaves behind what each kernel would otherwise have to make for itself.
+ * Not where other threads are left, whose locks it would take away.
+ */
+PyObject *zygote_rehearse_fork(PyObject *self, PyObject *none)
+{
+    (void)self;
+    (void)none;
+    if (count_threads() == 1) {
+        PyOS_BeforeFork();
+        PyOS_AfterFork_Child();
+    }
+    if (PyErr_Occurred())
+        return NULL;
+    Py_RETURN_NONE;
+}
+
 /* zygote(control, hello, address of numpy's random state or 0): a dictionary, in each kernel. home: "", or a path. */
 PyObject *zygote_run(PyObject *self, PyObject *args)
 {

@@ -14,6 +14,9 @@ from . import state
 from . import streams
 from . import wire
 
+REHEARSALS = 10  # since 3.11 code that has run so often is rewritten
+TOUCH = "x = 1 + 1\nprint('', end='')\nx;"
+
 _module_type = type(sys)
 
 
@@ -22,8 +25,8 @@ def run(config):
     state.isolated = config["isolated"]
     if config.get("home"):
         settle(config["home"])
-    streams.open_all()
-    os.register_at_fork(after_in_child=state.in_child)
+    streams.adopt()
+    state.forked = False
     _cellblock.send(wire.READY, 0, [(wire.TEXT, "%d.%d.%d" % sys.version_info[:3])])
     if not _cellblock.pending():
         touch()
@@ -61,6 +64,20 @@ def prepare():
     state.builtins_kept.update(builtins.__dict__)
     sys.displayhook = execute.displayhook
     sys.breakpointhook = _breakpoint
+    os.register_at_fork(after_in_child=state.in_child)
+    streams.open_all()
+
+
+def rehearse():
+    """
+    The last in a zygote: what each kernel will do first. Then caches of types, rewritten bytecode and the addresses of
+    library functions are there already, in memory that kernels share; each would copy a page for most of them.
+    """
+    _cellblock.rehearse_fork()
+    state.forked = False
+    for _ in range(REHEARSALS):
+        _serve_exec(0, [(wire.CODE, TOUCH.encode())])
+    forget()
 
 
 def environment():
@@ -255,12 +272,16 @@ def _breakpoint(*args, **kwargs):
 def touch():
     """In a kernel that waits: use once what the first cell will, so that its memory is copied from the zygote now."""
     try:
-        for _ in range(3):
-            execute.run("x = 1 + 1\nprint('', end='')\nx;")
-        state.ns.pop("x", None)
+        execute.run(TOUCH)
         _tidy(False)
     except BaseException as e:
         _report(e)
+    forget()
+
+
+def forget():
+    """Of the cells so far."""
+    state.ns.pop("x", None)
     state.count = 0
     del state.In[1:]
     state.sources.clear()

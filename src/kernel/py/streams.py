@@ -60,6 +60,13 @@ _saved_id = None
 
 
 def open_all():
+    """In the zygote: they only know the numbers of descriptors, behind which each kernel has files of its own."""
+    _open_output()
+    open_stdin()
+
+
+def adopt():
+    """In a kernel: 1 is its pipe now."""
     global _saved, _saved_id
     import fcntl
 
@@ -68,8 +75,8 @@ def open_all():
     except OSError:  # a small limit of open files: as in ext/kernel.c
         _saved = fcntl.fcntl(1, fcntl.F_DUPFD_CLOEXEC, 20)
     _saved_id = _identity(_saved)
-    _open_output()
-    open_stdin()
+    if state.stdout.seekable():  # so was what the zygote had there, and the stream remembers it
+        _open_output()
 
 
 def _open_output():
@@ -107,7 +114,7 @@ def _identity(fd):
 
 def restore_fds():
     """Put the pipe back on 1 and 2 where code closed or redirected them. True when something was done."""
-    if _cellblock.streams_intact():
+    if _cellblock.streams_intact() or _saved is None:  # None: in a zygote
         return False
     done = False
     for fd in (1, 2):

@@ -39,6 +39,8 @@ def start(control, mode, preload):
     if hasattr(main, "prepare"):
         main.prepare()
     hello = _hello()
+    if hasattr(main, "rehearse"):
+        main.rehearse()
     if mode == "warm":
         warm.seal()
     else:

@@ -152,7 +152,7 @@ static const struct mount_guard guard = {
 
 static int check(const char *source, bool writable, struct err *e)
 {
-    struct sandbox_mount m = {source, "/data", writable};
+    struct sandbox_mount m = {source, "/data", writable, false};
 
     *e = (struct err)ERR_INIT;
     return mount_check(&guard, "--mount", &m, e);

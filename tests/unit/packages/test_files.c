@@ -216,7 +216,7 @@ static void venv_locks_once(void **state)
 static void python_is_read(void **state)
 {
     static const char good[] =
-        "noise of a .pth file\n\n\001cellblock\n3.11.2\nabi\n/p\n/b\n/p/site\n/b/python\n/x\n/y\n";
+        "noise of a .pth file\n\n\001cellblock\n3.11.2\nabi\n/p\n/b\n/p/site\n/b/python\n/p/python\n/x\n/y\n";
     static const char *const bad[] = {"", "\n\001cellblock\n", "\n\001cellblock\n3.11\nabi\n",
                                       "Fatal Python error: x\n"};
     struct python_info info = {0};
@@ -226,6 +226,7 @@ static void python_is_read(void **state)
     assert_int_equal(python_read("python", good, strlen(good), &info, &e), 0);
     assert_string_equal(info.version, "3.11.2");
     assert_string_equal(info.base_executable, "/b/python");
+    assert_string_equal(info.executable, "/p/python");
     assert_int_equal(info.n_path, 2);
     assert_string_equal(info.path[1], "/y");
     python_info_fini(&info);
@@ -254,15 +255,16 @@ static void pip_variables_are_for_uv_too(void **state)
 
     (void)state;
     put("links/x", "");
-    words_add_all(&env,
-                  (const char *const[]){"PIP_CONFIG_FILE=/dev/null", "PIP_INDEX_URL=http://i/", "HOME=/nonexistent",
-                                        "PIP_EXTRA_INDEX_URL=http://a/ http://b/", "PIP_TRUSTED_HOST=i", NULL});
+    words_add_all(&env, (const char *const[]){"PIP_CONFIG_FILE=/dev/null", "PIP_INDEX_URL=http://i/",
+                                              "HOME=/nonexistent", "PIP_EXTRA_INDEX_URL=http://a/ http://b/",
+                                              "PIP_TRUSTED_HOST=i", "PIP_CONSTRAINT=/c /d", NULL});
     words_addf(&env, "PIP_FIND_LINKS=%s/links http://c/ /missing", top);
     assert_false(pipconf_for_uv(&env, top, top));
     says(&env, "UV_DEFAULT_INDEX", "http://i/");
     says(&env, "UV_INDEX", "http://a/ http://b/");
     says(&env, "UV_INDEX_STRATEGY", "unsafe-best-match");
     says(&env, "UV_INSECURE_HOST", "i");
+    says(&env, "UV_CONSTRAINT", "/c /d");
     assert_non_null(strstr(words_value(&env, "UV_FIND_LINKS"), "/links,http://c/"));
 }
 

@@ -345,7 +345,7 @@ class Everything(Basics):
             children = [int(pid) for pid in f.read().split()]
         process.kill()
         process.communicate()
-        got = self.install("toy-plain", timeout=1)
+        got = self.install("toy-plain", timeout=4)
         self.assertTrue(got.timed_out, got.text)
         self.assertIn("waiting for another installation", got.error)
         for pid in children:

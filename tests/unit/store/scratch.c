@@ -63,7 +63,7 @@ struct store *open_store(uint64_t max_bytes)
 
 void make_dirs(const char *path, bool of_a_file)
 {
-    char part[800];
+    char part[1000];
 
     (void)snprintf(part, sizeof part, "%s%s", path, of_a_file ? "" : "/");
     for (char *slash = part + 1; (slash = strchr(slash, '/')); *slash++ = '/') {
