@@ -214,8 +214,9 @@ class BadIndex(ToyIndex):
             "bad_directories/%s/x.txt" % "/".join("d%d%d" % (n, m) for m in range(40)): b"" for n in range(1500)})  # fmt: skip
         self.late["bad-deep"] = lambda: wheel("bad-deep", files={"bad_deep/" + "d/" * 700 + "x.py": "x = 1\n"})
         # Of two packages with one file one wins, and that is told.
-        self.add(wheel("good-first", files={"good_shared.py": "owner = 'first'\n", "good_first.py": "x = 1\n"}, scripts={"good-tool": "good_first:x"}))
-        self.add(wheel("good-second", files={"good_shared.py": "owner = 'second'\n", "good_second.py": "x = 1\n"}, scripts={"good-tool": "good_second:x"}))
+        for owner in ("first", "second"):
+            files = {"good_shared.py": "owner = %r\n" % owner, "good_%s.py" % owner: "x = 1\n"}
+            self.add(wheel("good-" + owner, files=files, scripts={"good-tool": "good_%s:x" % owner}))
         for n in range(10):
             self.add(wheel("good-again", "1.%d" % n, files={"good_again.py": "VERSION = '1.%d'\n" % n}))
 
@@ -224,8 +225,8 @@ class BadIndex(ToyIndex):
         self.add(wheel("bad-other-name", metadata=text % ("toy-plain", "1.0")))
         self.add(wheel("bad-other-version", metadata=text % ("bad-other-version", "2.0")))
         self.add(wheel("bad-other-info", info="toy_plain-1.0.dist-info"))
-        self.add(wheel("bad-two-infos", members=[Member("bad.two.infos-1.0.dist-info/METADATA", text % ("bad-two-infos", "1.0"))],
-                       change_record=lambda r: r + row("bad.two.infos-1.0.dist-info/METADATA", (text % ("bad-two-infos", "1.0")).encode())))  # fmt: skip
+        second, content = "bad.two.infos-1.0.dist-info/METADATA", text % ("bad-two-infos", "1.0")
+        self.add(wheel("bad-two-infos", members=[Member(second, content)], change_record=lambda r: r + row(second, content.encode())))
         self.add(wheel("bad-no-metadata", metadata=""))
         self.add(wheel("bad-wheel-version", wheel_text="Wheel-Version: 9.0\nGenerator: x\nRoot-Is-Purelib: true\nTag: py3-none-any\n"))
         self.add(wheel("bad-utf8", metadata=b"Metadata-Version: 2.1\nName: bad-utf8\nVersion: 1.0\nSummary: \xff\xfe\n"))
@@ -299,7 +300,8 @@ class BadIndex(ToyIndex):
         self.serve_raw("files/bad-half/" + name, half(data))
         self.serve_raw("simple/bad-drip-page", dripping(b"<!DOCTYPE html><html><body>" * 1000))
         self.serve_raw("simple/bad-huge-page", huge(lambda: (b'<a href="/x">bad_huge_page-0.%d.zip</a>\n' * 1000, 1280)))
-        self.serve_raw("simple/bad-not-html", Raw(lambda h: (h.head(200, 9, [("Content-Type", "image/png")]), h.wfile.write(b"\x89PNG\r\n\x1a\n."))))
+        picture = Raw(lambda h: (h.head(200, 8, [("Content-Type", "image/png")]), h.wfile.write(b"\x89PNG\r\n\x1a\n")))
+        self.serve_raw("simple/bad-not-html", picture)
         self.serve_raw("simple/bad-loop", redirect("/ok/simple/bad-loop/"))
         self.serve_raw("simple/bad-redirect-file", redirect("file://%s" % self.mark("page.html")))
         host, content = wheel("toy-host", files={"toy_host.py": "VERSION = 'of the host'\n"})

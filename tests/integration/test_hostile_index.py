@@ -125,7 +125,8 @@ PATHS = [
 CONTENTS = [
     ("bad-hash", "hash differs"), ("bad-record-hash", "RECORD"), ("bad-record-lacks", "not in RECORD"),
     ("bad-record-more", "RECORD names"), ("bad-record-none", "RECORD"), ("bad-record-weak", "RECORD.*relied on"), ("bad-twice", "twice"),
-    ("bad-cut", "zip|damaged"), ("bad-crc", "checksum|damaged"), ("bad-encrypted", "encrypted"), ("bad-local", "not what the zip directory says|damaged"),
+    ("bad-cut", "zip|damaged"),
+    ("bad-crc", "checksum|damaged"), ("bad-encrypted", "encrypted"), ("bad-local", "not what the zip directory says|damaged"),
     ("bad-hidden", "zip|damaged"), ("bad-bomb", "2147[0-9]+ bytes unpacked"), ("bad-lying-bomb", "larger than announced"),
     ("bad-many", "60[0-9]{3} files"), ("bad-directories", "directories"),
 ]  # fmt: skip

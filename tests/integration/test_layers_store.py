@@ -144,7 +144,8 @@ def test_packages_of_a_requirements_file(both):
     text = "# what we need\ntoy-good==1.1  # this\n-r more.txt\ntoy-plain ; python_version >= '3'\ntoy-extra[more] \\\n  >=1.0\n"
     server = prepared(both, text, more="toy-space-one\n\ntoy-pth\n")
     for session in ("new", "new"):
-        result = server.run("import toy_good, toy_plain, toy_space.one, toy_by_path\n!toy-good\ntoy_good.VERSION", session=session, timeout=60, patience=LONG)
+        code = "import toy_good, toy_plain, toy_space.one, toy_by_path\n!toy-good\ntoy_good.VERSION"
+        result = server.run(code, session=session, timeout=60, patience=LONG)
         assert result.body == "1.1\n'1.1'", result
     assert "toy-good==1.1" in server.call("list_installed_packages").text
     asked = len(both.index.requests)
@@ -320,7 +321,8 @@ def test_credentials_stay_where_they_are(own_place, own_index):  # noqa: F811
         refused = made.serve("--log-level", "debug", env={"PIP_INDEX_URL": bad, "UV_DEFAULT_INDEX": bad})
         told.append(install(refused, "toy-plain"))
         assert told[-1].is_error and "refuses access" in told[-1].text
-        seen = server.run("import os, glob\nprint(dict(os.environ))\nfor p in glob.glob('/proc/self/environ') + glob.glob('/packages/**', recursive=True):\n"
+        seen = server.run("import os, glob\nprint(dict(os.environ))\n"
+                          "for p in glob.glob('/proc/self/environ') + glob.glob('/packages/**', recursive=True):\n"
                           "    print(open(p, errors='replace').read() if os.path.isfile(p) and os.path.getsize(p) < 10**5 else p)")  # fmt: skip
         told.append(seen)
         encoded = base64.b64encode(b"toy:" + SECRET.encode()).decode()
