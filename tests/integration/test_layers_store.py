@@ -315,8 +315,8 @@ def test_credentials_stay_where_they_are(own_place, own_index):  # noqa: F811
         told = []
         good = install(server, "toy-good==1.1", "toy-plain")
         assert not good.is_error, good
-        told += [good, install(server, "toy-nowhere"), install(server, "toy-orphan"), install(server, "toy-badhash"), install(server, "toy-500"),
-                 install(server, "toy-sdist"), install(server, "toy-slow", timeout=2)]  # fmt: skip
+        told += [good, install(server, "toy-nowhere"), install(server, "toy-badhash"), install(server, "toy-500"),
+                 install(server, "toy-slow", timeout=2)]  # fmt: skip
         bad = own_index.at("401", user="toy:" + SECRET)
         refused = made.serve("--log-level", "debug", env={"PIP_INDEX_URL": bad, "UV_DEFAULT_INDEX": bad})
         told.append(install(refused, "toy-plain"))
