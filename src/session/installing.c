@@ -78,11 +78,22 @@ static void finish_copy(struct install *i, const char *notes)
     install_outcome_free(out);
 }
 
+/* Nothing else of a package runs by itself. */
+static void finish_at_fault(struct install *i, const char *what)
+{
+    autofree char *note =
+        xasprintf("Python %s the path files (.pth) of what was installed, and will each time that it starts. %s", what,
+                  i->job.session->all->isolated ? "Start a new session, which does not have these packages."
+                                                : "Take the package that brings them out of the environment.");
+
+    finish_copy(i, note);
+}
+
 static void on_refresh_late(uv_timer_t *timer)
 {
     struct session *s = timer->data;
 
-    finish_copy((struct install *)s->first, NULL);
+    finish_at_fault((struct install *)s->first, "does not answer while it reads");
 }
 
 static void on_progress(void *data, double seconds, const char *line)
@@ -150,8 +161,10 @@ static void install_kernel_gone(struct job *job)
 {
     struct install *i = (struct install *)job;
 
-    if (i->outcome) {
+    if (i->outcome && job->session->closed) {
         finish_copy(i, NULL);
+    } else if (i->outcome) {
+        finish_at_fault(i, "ended while it read");
     } else if (job->session->closed) {
         if (i->providing)
             providing_forget(i->providing);

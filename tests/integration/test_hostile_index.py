@@ -204,6 +204,8 @@ def test_path_files(host, package):
     """They run in the session that asked for them and nowhere else, least of all in what fetches."""
     result = host.install(package)
     assert result.session
+    if package in ("bad-pth-aborts", "bad-pth-sleeps"):
+        assert "path files (.pth)" in result.text and "new session" in result.text, result
     assert "2" in host.server.run("1+1", session="new").body
     host.check()
     # The session itself answers, whatever is left of it.
