@@ -376,8 +376,11 @@ static void exec_frame(struct job *job, const struct wire_frame *frame)
         take_result(x, frame);
         break;
     case WIRE_INSTALL:
-        if (!x->install)
-            x->install = exec_install_start(job->session, job->seq, frame, x->timeout_ms);
+        if (x->install) { /* kernels wait for the answer */
+            kernel_break(job->session->kernel, "it asked for an install during another one");
+            break;
+        }
+        x->install = exec_install_start(job->session, job->seq, frame, x->timeout_ms);
         if (x->install)
             stop_clock(x);
         break;

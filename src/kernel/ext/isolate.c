@@ -5,6 +5,7 @@
 #include "kernel/ext/ext.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -16,6 +17,7 @@
 
 #define LIMITS_MAX 32
 #define PATHS_MAX 256
+#define OTHERS_GONE_MS 1000
 
 /* What the zygote has itself of what RLIMIT_DATA counts: memory that it shares with all its kernels. */
 static uint64_t own_data(void)
@@ -103,6 +105,13 @@ int isolate_prepare(const struct packet *p, struct enter_config **ret, struct er
     return 0;
 }
 
+/* Until they are reaped, too: so long they count in the limit of processes, which may be what ended their kernel. */
+static void end_others(void)
+{
+    for (int i = 0; i < OTHERS_GONE_MS && kill(-1, SIGKILL) == 0; i++)
+        (void)poll(NULL, 0, 1);
+}
+
 int isolate_enter(struct enter_config *isolation, const struct packet *p, struct err *e)
 {
     isolation->pidfd = p->fds[2];
@@ -123,7 +132,7 @@ int isolate_enter(struct enter_config *isolation, const struct packet *p, struct
     /* All that this process may end: the others of the sandbox. It is in there if its parent cannot be seen, or by its
      * user. */
     if (p->msg.status & ZY_FORK_ALONE && (isolation->namespaces ? getppid() == 0 : getuid() == isolation->uid))
-        (void)kill(-1, SIGKILL);
+        end_others();
     return 0;
 }
 
