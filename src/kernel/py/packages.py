@@ -100,7 +100,18 @@ def refresh(fields):
     if names:
         changes += 1
     importlib.invalidate_caches()
-    return "\n".join(notes + loaded_notes(names))
+    sites = [os.fsdecode(data) for tag, data in fields if tag == wire.SITE]
+    if names and (not sites or _any_loaded(sites)):  # looking closer takes importlib.metadata, 50 ms to import
+        notes += loaded_notes(names)
+    return "\n".join(notes)
+
+
+def _any_loaded(sites):
+    """Is a module loaded that one of these directories has, by its name? True when that cannot be told."""
+    try:
+        return any(entry.partition(".")[0] in sys.modules for path in sites for entry in os.listdir(path))
+    except OSError:
+        return True
 
 
 def _is_behind(fields):
