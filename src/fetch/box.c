@@ -22,6 +22,7 @@
 #define MEMORY_BYTES (2048 * MIB)
 #define PROCESSES 256
 #define TMP_BYTES (64 * MIB) /* TMPDIR is in the store: what is large goes there */
+#define BUILD_BYTES (1024 * MIB)
 #define FILE_BYTES (4096 * MIB)
 #define OUTPUT_KEPT (512 * KIB)
 #define LINE_BYTES 1000
@@ -38,18 +39,20 @@ static int open_builder(struct box *box, struct err *e)
         return r;
     box->running = true;
     buf_clear(&box->filter);
-    r = box->tier == TIER_LANDLOCK ? filter_compile_for(SYSCALLS_SHARED, &box->filter, e)
-                                   : filter_compile(&box->filter, e);
+    r = box->tier == TIER_LANDLOCK
+            ? filter_compile_for(SYSCALLS_SHARED | (box->kind == BOX_BUILD ? SYSCALLS_OFFLINE : 0), &box->filter, e)
+            : filter_compile(&box->filter, e);
     if (r < 0)
         box_close(box);
     return r;
 }
 
-int box_open(struct box *box, struct err *e)
+int box_open(struct box *box, enum box_kind kind, struct err *e)
 {
     struct err first = ERR_INIT;
 
     *box = (struct box)BOX_INIT;
+    box->kind = kind;
     if (open_builder(box, &first) == 0)
         return 0;
     box->tier = TIER_LANDLOCK;
@@ -75,10 +78,10 @@ static int make_plan(const struct box *box, const struct box_run *run, struct pl
         .mounts = mounts,
         .tmp_bytes = TMP_BYTES,
         .shm_bytes = TMP_BYTES,
-        .workspace_bytes = TMP_BYTES,
+        .workspace_bytes = box->kind == BOX_FETCH ? TMP_BYTES : BUILD_BYTES,
         .memory_bytes = MEMORY_BYTES,
         .processes = PROCESSES,
-        .network = NETWORK_HOST,
+        .network = box->kind == BOX_BUILD ? NETWORK_NONE : NETWORK_HOST,
         .tier = box->tier,
     };
     int r;
@@ -95,7 +98,7 @@ static int make_plan(const struct box *box, const struct box_run *run, struct pl
             config.n_mounts++;
     }
     r = plan_make(&config, ret, e);
-    if (r == 0 && box->tier != TIER_LANDLOCK)
+    if (r == 0 && box->tier != TIER_LANDLOCK && config.network == NETWORK_HOST)
         plan_use_host_names(ret);
     return r;
 }
@@ -287,13 +290,16 @@ int box_run(struct box *box, const struct box_run *run, struct buf *ret_output, 
     if (make_sandbox(box, run, &plan, &s, e) < 0)
         return -e->code;
     own = s.namespaces && box->builder.uid_pool == 0; /* the user inside is the caller */
-    r = run->prepare(run->data, own ? (uid_t)-1 : s.uid, e);
+    r = run->prepare ? run->prepare(run->data, own ? (uid_t)-1 : s.uid, e) : 0;
     if (r == 0)
         r = run_in(box, &s, &plan, run, &o, ret_status, e);
+    if (r == 0 && *ret_status == 0 && run->take)
+        r = run->take(run->data, s.workspace, e);
     if (box->builder.cgroups.version)
         (void)cgroup_usage(&box->builder.cgroups, s.id, &usage, NULL);
     if (usage.memory_kills && (r < 0 || *ret_status != 0))
-        r = err_set(e, ENOMEM, "fetching takes more memory than the %zu MiB that it may use", MEMORY_BYTES / MIB);
+        r = err_set(e, ENOMEM, "%s takes more memory than the %zu MiB that it may use",
+                    box->kind == BOX_FETCH ? "fetching" : "building", MEMORY_BYTES / MIB);
     if (end_sandbox(box, &s, &ending) < 0 && r == 0)
         r = err_set(e, ending.code, "%s", ending.text);
     return r;

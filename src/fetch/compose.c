@@ -71,8 +71,9 @@ static void make_own(const struct process *p, const struct wheels *all, struct o
     (void)sscanf(p->base.version, "%*d.%d", &minor);
     own->python = real_python(p);
     slash = strrchr(own->python, '/');
-    own->config = xasprintf("home = %.*s\ninclude-system-site-packages = true\nversion = %s\n",
-                            slash ? (int)(slash - own->python) : 0, own->python, p->base.version);
+    own->config = xasprintf("home = %.*s\ninclude-system-site-packages = %s\nversion = %s\n",
+                            slash ? (int)(slash - own->python) : 0, own->python, p->alone ? "false" : "true",
+                            p->base.version);
     own->names[0] = xstrdup("bin/python");
     own->names[1] = xstrdup("bin/python3");
     own->names[2] = xasprintf("bin/python3.%d", minor);
@@ -82,7 +83,7 @@ static void make_own(const struct process *p, const struct wheels *all, struct o
     add_file(own, "pyvenv.cfg", own->config, NULL);
     for (size_t i = 0; i < 3; i++)
         add_file(own, own->names[i], NULL, own->python);
-    if (strcmp(p->base.prefix, p->base.base_prefix) == 0 || !p->base.sites)
+    if (p->alone || strcmp(p->base.prefix, p->base.base_prefix) == 0 || !p->base.sites)
         return;
     /* The base is a virtual environment itself, of which pyvenv.cfg cannot tell: its packages by a path file. */
     own->paths = xstrdup(p->base.sites);
@@ -254,7 +255,7 @@ static void find_again(struct process *p, const char *key)
         process_fail(p, "%s %s was damaged in the package store, and cannot be found again", key, old->version);
 }
 
-static struct store_set *make_whole_set(struct process *p)
+struct store_set *compose_set(struct process *p)
 {
     struct store_set *set = NULL;
 
@@ -323,7 +324,7 @@ void compose(struct process *p, struct reply *ret)
 
     *ret = (struct reply){0};
     if (!p->error && p->found.n)
-        set = make_whole_set(p);
+        set = compose_set(p);
     report(p, set != NULL, ret);
     ret->error = xstrdup(p->error);
     ret->ok = ret->ok && !ret->error;

@@ -55,7 +55,7 @@ static void add_file(struct buf *out, const char *word, const char *path)
 }
 
 char *key_make(const struct fetch_base *base, const char *const *specs, size_t n_specs, const char *const *wheels,
-               size_t n_wheels, const char *uv)
+               size_t n_wheels, const char *uv, enum fetch_builds builds)
 {
     autobuf struct buf out = BUF_INIT;
     autowords struct words asked = {NULL, 0}, has = {NULL, 0};
@@ -71,6 +71,8 @@ char *key_make(const struct fetch_base *base, const char *const *specs, size_t n
         add_file(&out, "uv", uv);
     else
         (void)buf_puts(&out, "pip\n");
+    if (builds != BUILDS_NONE)
+        (void)buf_printf(&out, "builds %d\n", (int)builds);
     for (size_t i = 0; i < n_specs; i++) {
         autofree char *spec = key_of_spec(specs[i]);
 

@@ -4,7 +4,7 @@
 
 #include <stddef.h>
 
-struct fetch_base;
+#include "fetch/fetch.h"
 
 /*
  * A requirement in the form that is compared: its name normalised, spaces gone where they mean nothing. spec is a
@@ -17,6 +17,6 @@ char *key_of_spec(const char *spec);
  * hold credentials (index settings): never to be shown. The caller frees.
  */
 char *key_make(const struct fetch_base *base, const char *const *specs, size_t n_specs, const char *const *wheels,
-               size_t n_wheels, const char *uv);
+               size_t n_wheels, const char *uv, enum fetch_builds builds);
 
 #endif

@@ -151,7 +151,7 @@ void fetch_look(struct fetch *f)
     if (!f->key) {
         f->uv = installer_find_uv(f->prefix);
         f->key = key_make(&base, (const char *const *)f->specs.items, f->specs.n, (const char *const *)t.ids.items,
-                          t.ids.n, f->uv);
+                          t.ids.n, f->uv, f->all->builds);
     }
     f->answered = answer_from_there(f, &t) || answer_from_store(f);
     free_there(&t);

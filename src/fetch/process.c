@@ -35,6 +35,12 @@ void process_fail(struct process *p, const char *format, ...)
         p->error = explain_clean(text, strlen(text));
 }
 
+int process_fail_offline(struct process *p)
+{
+    process_fail(p, "not all that this needs is in the package store, and the server works offline (--offline)");
+    return -EIO;
+}
+
 void process_say(const char *line)
 {
     autofree char *clean = explain_clean(line, strlen(line));
@@ -99,7 +105,7 @@ static void take_requests(struct process *p)
 
 static void take_job(struct process *p)
 {
-    const char *uv = record_value(&p->job, "uv");
+    const char *uv = record_value(&p->job, "uv"), *builds = record_value(&p->job, "builds");
     int major = 0, minor = 0;
 
     p->base.executable = need(p, "executable");
@@ -111,6 +117,7 @@ static void take_job(struct process *p)
     p->layer_id = record_value(&p->job, "layer");
     p->uv = uv && *uv ? uv : NULL;
     p->offline = record_value(&p->job, "offline") != NULL;
+    p->builds_allowed = builds ? (enum fetch_builds)atoi(builds) : BUILDS_NONE;
     if (sscanf(p->base.version, "%d.%d", &major, &minor) != 2)
         process_fail(p, "%s is no version of Python", p->base.version);
     p->cache_tag = xasprintf("cpython-%d%d", major, minor);
@@ -170,6 +177,7 @@ static void keep_answer(struct process *p, const struct reply *a)
 
 static void close_all(struct process *p)
 {
+    builds_close(p->builds);
     tool_close(p);
     store_work_end(p->work);
     if (p->store)
@@ -191,7 +199,9 @@ static int write_result(const struct reply *a)
 /* Nothing is freed that lives as long as the process. */
 static int run(void)
 {
-    static struct process p = {.box = BOX_INIT};
+    static struct box box = BOX_INIT;
+    static struct builds builds = {.box = BOX_INIT};
+    static struct process p = {.box = &box, .builds = &builds};
     struct reply reply;
     struct err e = ERR_INIT;
 

@@ -181,10 +181,16 @@ static bool pins_may_matter(const struct process *p, const struct attempt *a, co
     return a->pins != PINS_NAMES || why->kind != EXPLAIN_CONFLICT;
 }
 
-static void judge(struct process *p, struct attempt *a, const struct explain *why)
+static void judge(struct process *p, struct attempt *a, const char *const *specs, struct explain *why)
 {
+    if (!pins_may_matter(p, a, why) && build_missing(p, specs, p->n_attempted, why)) {
+        *a = (struct attempt){PINS_ALL, a->singles, 0};
+        return;
+    }
+    if (p->error)
+        return;
     if (p->offline && why->kind != EXPLAIN_CONFLICT) { /* uv and pip say all kinds of things */
-        process_fail(p, "not all that this needs is in the package store, and the server works offline (--offline)");
+        (void)process_fail_offline(p);
         return;
     }
     a->n_refused = why->kind == EXPLAIN_REFUSED ? a->n_refused + 1 : 0;
@@ -213,7 +219,7 @@ static void attempt(struct process *p, struct attempt *a, const char **specs)
         a->pins = PINS_ALL;
         a->n_refused = 0;
     } else if (!p->error) {
-        judge(p, a, &why);
+        judge(p, a, specs, &why);
     }
     explain_fini(&why);
 }
@@ -228,12 +234,13 @@ void resolve_all(struct process *p)
             p->requests[i].state = REQUEST_DONE;
             p->there[i] = true;
         }
+    build_addressed(p);
     while (!p->error) {
         p->n_attempted = 0;
         for (size_t i = 0; i < p->n; i++) {
             p->attempted[i] = p->requests[i].state == REQUEST_WAITING && !(a.singles && p->n_attempted);
             if (p->attempted[i])
-                specs[p->n_attempted++] = p->requests[i].spec;
+                specs[p->n_attempted++] = build_spec(&p->requests[i]);
         }
         if (p->n_attempted == 0)
             return;

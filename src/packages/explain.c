@@ -72,6 +72,7 @@ static const struct sign signs[] = {
     {"no wheels with a matching", EXPLAIN_PLATFORM},
     {"is not a supported wheel on this platform", EXPLAIN_PLATFORM},
     {"has no usable wheels", EXPLAIN_NO_WHEEL},
+    {"have no usable wheels", EXPLAIN_NO_WHEEL},
     {"was not found in", EXPLAIN_NO_SUCH},
     {"there is no version of", EXPLAIN_NO_VERSION},
     {"there are no versions of", EXPLAIN_NO_VERSION},
@@ -101,7 +102,7 @@ static const struct {
                           DETAIL_CAUSE},
     [EXPLAIN_NO_WHEEL] =
         {"%s has no wheel for this version of Python and this platform, only source, which is not built "
-         "in isolated sessions",
+         "in isolated sessions without --allow-source-builds",
          NULL, DETAIL_NONE},
     [EXPLAIN_BUILD] = {"%s comes as source code, and building it failed (a compiler or library may be missing)", NULL,
                        DETAIL_TAIL},
@@ -310,6 +311,8 @@ static void find_package(const char *section, const char *whole, struct explain 
                                         "The structure of `",
                                         "Failed building wheel for ",
                                         "No matching distribution found for ",
+                                        "Wheels are required for `",
+                                        "all versions of ",
                                         "Could not install requirement ",
                                         "ERROR: Wheel '",
                                         "ERROR: Package '",

@@ -13,7 +13,8 @@ enum request_state { REQUEST_WAITING, REQUEST_DONE, REQUEST_FAILED };
 /* One requirement that was asked for. */
 struct request {
     char *spec;
-    char *key; /* its normalised name */
+    char *key;     /* its normalised name */
+    char *instead; /* what is asked for in place of spec; NULL: spec */
     bool bare; /* nothing but a name */
     bool has_marker;
     enum request_state state;

@@ -105,7 +105,7 @@ int main(int argc, char **argv)
     fetch_hook(argc, argv);
     if (argc < 13)
         return 2;
-    settings = (struct fetch_settings){argv[1], 0, atoll(argv[2]), atoi(argv[3]) != 0};
+    settings = (struct fetch_settings){argv[1], 0, atoll(argv[2]), atoi(argv[3]) != 0, BUILDS_NONE};
     if (fetcher_new(uv_default_loop(), &settings, &fetcher, &e) < 0 || start(argc, argv, &e) < 0) {
         printf("refused|%s\n", e.text);
         return 1;

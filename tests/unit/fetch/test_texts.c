@@ -188,10 +188,10 @@ static void keys(void **state)
                                            "/usr/lib/python3/dist-packages"};
     static const char *const one[] = {"A_b >= 1", "c"}, *const other[] = {"C", "a.B>=1"},
                              *const third[] = {"c", "a-b>=2"};
-    autofree char *first = key_make(&base, one, 2, NULL, 0, NULL), *same = key_make(&base, other, 2, NULL, 0, NULL);
-    autofree char *different = key_make(&base, third, 2, NULL, 0, NULL);
-    autofree char *more = key_make(&base, one, 2, (const char *const[]){"x"}, 1, NULL);
-    autofree char *uv = key_make(&base, one, 2, NULL, 0, "/usr/bin/env");
+    autofree char *first = key_make(&base, one, 2, NULL, 0, NULL, BUILDS_NONE), *same = key_make(&base, other, 2, NULL, 0, NULL, BUILDS_NONE);
+    autofree char *different = key_make(&base, third, 2, NULL, 0, NULL, BUILDS_NONE);
+    autofree char *more = key_make(&base, one, 2, (const char *const[]){"x"}, 1, NULL, BUILDS_NONE);
+    autofree char *uv = key_make(&base, one, 2, NULL, 0, "/usr/bin/env", BUILDS_NONE);
     autofree char *marker = key_of_spec("A ; python_version < '3'");
 
     (void)state;
