@@ -35,12 +35,14 @@
 
 struct build_step {
     struct process *p;
+    const char *name;            /* of the package */
     const char *what;            /* of build.py */
     const char *file;            /* the source, or the wheel */
     const char *arguments[3];    /* after it; NULL at the end */
     const struct store_set *set; /* the environment; NULL: nothing of the package runs, the interpreter will do */
     char *text;                  /* what it wrote that it needs; owned */
     char *wheel;                 /* path of what it built; owned */
+    bool wheel_is_there;         /* file is the wheel */
     struct explain *why;
 };
 
@@ -92,13 +94,14 @@ static const char *advice(const struct process *p, const char *said)
     return NULL;
 }
 
-static int fail(const struct build_step *s, const char *name, const char *reason)
+static int fail(const struct build_step *s, const char *reason)
 {
-    explain_of_kind(EXPLAIN_BUILD, name, reason, s->why);
+    explain_of_kind(EXPLAIN_NOT_BUILT, s->name, reason, s->why);
     return -EBADMSG;
 }
 
-static int explain_output(struct build_step *s, const char *name, const struct buf *output)
+/* What the program said before it failed. */
+static int explain_output(struct build_step *s, const struct buf *output)
 {
     autofree char *text = xstrndup(buf_begin(output), output->len), *tail = NULL, *reason = NULL;
     const char *hint, *start;
@@ -109,11 +112,15 @@ static int explain_output(struct build_step *s, const char *name, const struct b
     tail = explain_tail(text, strlen(text), TAIL_LINES);
     start = strncmp(tail, "error: ", 7) == 0 && !strchr(tail, '\n') ? tail + 7 : tail;
     hint = advice(s->p, text);
-    reason = hint ? xasprintf("%s\n(%s)", start, hint) : xstrdup(*start ? start : "it ended without a word");
-    return fail(s, name, reason);
+    reason = xasprintf("%s%s%s%s%s", s->wheel_is_there ? "the wheel that it made is refused: " : "",
+                       *start ? start : "it ended without a word", hint ? "\n(" : "", hint ? hint : "", hint ? ")" : "");
+    if (!s->set)
+        return fail(s, reason);
+    explain_of_kind(EXPLAIN_BUILD, s->name, reason, s->why);
+    return -EBADMSG;
 }
 
-static int run_step(struct build_step *s, const char *name, int (*take)(void *data, int directory, struct err *e))
+static int run_step(struct build_step *s, int (*take)(void *data, int directory, struct err *e))
 {
     struct process *p = s->p;
     autofree char *python = s->set ? xasprintf("%s/bin/python", store_set_tree(s->set)) : xstrdup(p->base.executable);
@@ -137,7 +144,7 @@ static int run_step(struct build_step *s, const char *name, int (*take)(void *da
     run.environment = env.items;
     r = box_run(&p->builds->box, &run, &output, &status, &e);
     if (r == -EBADMSG || r == -ENOMEM) /* the package's own fault */
-        return fail(s, name, e.text);
+        return fail(s, e.text);
     if (r < 0) {
         process_fail(p, "%s", e.text);
         return r;
@@ -146,9 +153,9 @@ static int run_step(struct build_step *s, const char *name, int (*take)(void *da
         autofree char *reason = xasprintf("it was ended by signal %d%s", WTERMSIG(status),
                                           WTERMSIG(status) == SIGKILL ? " (perhaps for want of memory)" : "");
 
-        return fail(s, name, reason);
+        return fail(s, reason);
     }
-    return WEXITSTATUS(status) == 0 ? 0 : explain_output(s, name, &output);
+    return WEXITSTATUS(status) == 0 ? 0 : explain_output(s, &output);
 }
 
 /* ---- what a step leaves ---- */
@@ -244,18 +251,18 @@ static int take_wheel(void *data, int directory, struct err *e)
 /* ---- what has to be there ---- */
 
 /* A list of requirements from code that is not trusted. */
-static int read_requires(struct build_step *s, const char *name, struct words *ret)
+static int read_requires(struct build_step *s, struct words *ret)
 {
     for (char *save = NULL, *line = strtok_r(s->text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
         struct requirement parsed;
         struct err e = ERR_INIT;
 
         if (ret->n == BUILD_REQUIRES_MAX)
-            return fail(s, name, "it needs too many packages to be built");
+            return fail(s, "it needs too many packages to be built");
         if (requirement_parse(line, &parsed, &e) < 0) {
             autofree char *reason = xasprintf("what it needs to be built cannot be had: %s", e.text);
 
-            return fail(s, name, reason);
+            return fail(s, reason);
         }
         words_add(ret, line);
     }
@@ -295,7 +302,7 @@ static void free_sub(struct process *sub)
 }
 
 /* An environment with these and nothing else, as if somebody had asked for them; they may have to be built, too. */
-static int make_environment(struct build_step *s, const char *name, const struct words *requires, struct store_set **ret)
+static int make_environment(struct build_step *s, const struct words *requires, struct store_set **ret)
 {
     struct process sub = *s->p;
     int r = 0;
@@ -316,7 +323,7 @@ static int make_environment(struct build_step *s, const char *name, const struct
             autofree char *reason =
                 xasprintf("it needs %s to be built, which cannot be had: %s", sub.requests[i].spec, sub.requests[i].reason);
 
-            r = fail(s, name, reason);
+            r = fail(s, reason);
         }
     if (r == 0 && !sub.error)
         *ret = compose_set(&sub);
@@ -331,30 +338,30 @@ static int make_environment(struct build_step *s, const char *name, const struct
 /* ---- the whole ---- */
 
 /* The environment in which the backend can be called: what pyproject.toml names, then what the backend wants besides. */
-static int prepare(struct build_step *s, const struct source *source, struct store_set **ret)
+static int prepare(struct build_step *s, struct store_set **ret)
 {
     autowords struct words requires = {NULL, 0};
     size_t n;
-    int r = run_step(s, source->name, take_requires);
+    int r = run_step(s, take_requires);
 
     if (r == 0)
-        r = read_requires(s, source->name, &requires);
+        r = read_requires(s, &requires);
     if (r == 0)
-        r = make_environment(s, source->name, &requires, ret);
+        r = make_environment(s, &requires, ret);
     if (r < 0)
         return r;
     free(steal_ptr(s->text));
     n = requires.n;
     s->what = "ask";
     s->set = *ret;
-    r = run_step(s, source->name, take_requires);
+    r = run_step(s, take_requires);
     if (r == 0)
-        r = read_requires(s, source->name, &requires);
+        r = read_requires(s, &requires);
     if (r == 0 && requires.n > n) {
         store_set_close(*ret);
         *ret = NULL;
         s->set = NULL;
-        r = make_environment(s, source->name, &requires, ret);
+        r = make_environment(s, &requires, ret);
     }
     return r;
 }
@@ -362,34 +369,40 @@ static int prepare(struct build_step *s, const struct source *source, struct sto
 /* Nothing of the package runs: does the wheel say the same of itself as its source, and is it whole? */
 static int check_wheel(struct process *p, const struct source *source, const char *wheel, struct explain *why)
 {
-    struct build_step s = {.p = p, .what = "check", .file = wheel, .arguments = {source->name, source->version}, .why = why};
-    struct explain first;
-    autofree char *reason = NULL;
-    int r = run_step(&s, source->name, NULL);
+    struct build_step s = {
+        .p = p,
+        .name = source->name,
+        .what = "check",
+        .file = wheel,
+        .arguments = {source->name, source->version},
+        .wheel_is_there = true,
+        .why = why,
+    };
 
-    if (r != -EBADMSG)
-        return r;
-    first = *why;
-    reason = xasprintf("the wheel that it made is refused: %s", strchr(first.reason, ':') ? strchr(first.reason, ':') + 2
-                                                                                          : first.reason);
-    explain_fini(&first);
-    return fail(&s, source->name, reason);
+    return run_step(&s, NULL);
 }
 
 int backend_build(struct process *p, const struct source *source, char **ret_wheel, struct explain *why)
 {
-    struct build_step s = {.p = p, .what = "describe", .file = source->path, .arguments = {source->filename}, .why = why};
+    struct build_step s = {
+        .p = p,
+        .name = source->name,
+        .what = "describe",
+        .file = source->path,
+        .arguments = {source->filename},
+        .why = why,
+    };
     autofree char *line = xasprintf("building %s %s", source->name, *source->version == '-' ? "" : source->version);
     struct store_set *set = NULL;
     int r;
 
     process_say(line);
-    r = prepare(&s, source, &set);
+    r = prepare(&s, &set);
     if (r == 0) {
         s.what = "build";
         s.set = set;
         process_say(line); /* after what was told of its requirements */
-        r = run_step(&s, source->name, take_wheel);
+        r = run_step(&s, take_wheel);
     }
     if (r == 0)
         r = check_wheel(p, source, s.wheel, why);

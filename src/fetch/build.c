@@ -53,7 +53,7 @@ static bool has(const struct builds *b, const struct built *one)
 
 static int refuse(const char *name, const char *reason, struct explain *why)
 {
-    explain_of_kind(EXPLAIN_BUILD, name, reason, why);
+    explain_of_kind(EXPLAIN_NOT_BUILT, name, reason, why);
     return -EBADMSG;
 }
 

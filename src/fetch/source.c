@@ -203,7 +203,7 @@ static bool read_answer(char *line, const char *name, struct source *ret)
     return true;
 }
 
-static int understand_failure(struct process *p, const char *name, const struct buf *output, struct explain *why)
+static int understand_failure(struct process *p, const char *name, bool asks_index, const struct buf *output, struct explain *why)
 {
     autofree char *text = tool_file(p, "failed");
     struct lock_failure f;
@@ -220,7 +220,7 @@ static int understand_failure(struct process *p, const char *name, const struct 
         explain_of_kind(EXPLAIN_PLATFORM, name, f.reason, why);
     } else {
         gather_understand(&f, why);
-        if (explain_is_global(why->kind))
+        if (asks_index && explain_is_global(why->kind))
             process_fail(p, "%s: %s", name, why->reason);
     }
     free(f.key);
@@ -250,7 +250,7 @@ int source_find(struct process *p, const char *name, const char *url, const char
     }
     answer = status == 0 ? tool_file(p, "source") : NULL;
     if (!answer)
-        return understand_failure(p, name, &output, why);
+        return understand_failure(p, name, !url, &output, why);
     if (!read_answer(answer, name, ret) || take_file(p, ret, &e) < 0) {
         explain_of_kind(EXPLAIN_BAD_FILE, name, e.code ? e.text : "its name is malformed", why);
         return -EBADMSG;

@@ -106,6 +106,7 @@ static const struct {
          NULL, DETAIL_NONE},
     [EXPLAIN_BUILD] = {"%s comes as source code, and building it failed (a compiler or library may be missing)", NULL,
                        DETAIL_TAIL},
+    [EXPLAIN_NOT_BUILT] = {"%s comes as source code, of which no wheel could be had", NULL, DETAIL_NONE},
     [EXPLAIN_HASH] = {"the file that came is not the one that the index announces (its hash differs)", NULL,
                       DETAIL_NONE},
     [EXPLAIN_BAD_FILE] = {"the file of %s is damaged", NULL, DETAIL_LINE},
