@@ -313,7 +313,6 @@ static void find_package(const char *section, const char *whole, struct explain 
                                         "Failed building wheel for ",
                                         "No matching distribution found for ",
                                         "Wheels are required for `",
-                                        "all versions of ",
                                         "Could not install requirement ",
                                         "ERROR: Wheel '",
                                         "ERROR: Package '",

@@ -45,6 +45,8 @@ def run(arguments):
 
         if isinstance(error, Problem):
             print("error: %s" % error.reason, file=sys.stderr)
+        elif isinstance(error, SystemExit):  # a setup.py's way to say it
+            print(error.code, file=sys.stderr)
         else:
             import traceback
 

@@ -20,6 +20,7 @@ static const char *const kinds[EXPLAIN_KIND_MAX] = {
     [EXPLAIN_PYTHON] = "PYTHON",
     [EXPLAIN_PLATFORM] = "PLATFORM",
     [EXPLAIN_CONFLICT] = "CONFLICT",
+    [EXPLAIN_NO_WHEEL] = "NO_WHEEL",
     [EXPLAIN_BUILD] = "BUILD",
     [EXPLAIN_HASH] = "HASH",
     [EXPLAIN_BAD_FILE] = "BAD_FILE",
