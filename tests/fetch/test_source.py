@@ -121,11 +121,14 @@ class TestSource(unittest.TestCase):
         self.data = b"a source distribution" * 100
         self.server = Server(self)
 
+    def serve(self, path, data):
+        self.server.actions[path] = lambda handler: handler.answer(200, data)
+
     def page(self, index, name="toy", versions=("1.0",), hash=None):
         links = "".join('<a href="/files/%s-%s.tar.gz#sha256=%s">x</a>' % (name, v, hash or sha256(self.data)) for v in versions)
-        self.server.add("/%s/%s/" % (index, name), links.encode())
+        self.serve("/%s/%s/" % (index, name), links.encode())
         for version in versions:
-            self.server.add("/files/%s-%s.tar.gz" % (name, version), self.data)
+            self.serve("/files/%s-%s.tar.gz" % (name, version), self.data)
 
     def find(self, *lines, tool="uv", **environ):
         self.place.environ.update(environ)
@@ -137,7 +140,7 @@ class TestSource(unittest.TestCase):
         return self.place.rows("source")[0]
 
     def url(self, index):
-        return self.server.url("/%s" % index)
+        return "%s/%s" % (self.server.url, index)
 
     def test_downloads(self):
         self.page("a", versions=("1.0", "1.1"))
@@ -174,18 +177,18 @@ class TestSource(unittest.TestCase):
             file.write(self.data)
         self.assertEqual(self.find("no-index 1", "set UV_FIND_LINKS=" + folder)[1], "3.0")
         self.page("a")  # its links may lead to no file of this machine
-        self.server.add("/a/toy/", b'<a href="file://%s/toy-4.0.tar.gz">x</a>' % self.place.top.encode())
+        self.serve("/a/toy/", b'<a href="file://%s/toy-4.0.tar.gz">x</a>' % self.place.top.encode())
         self.assertEqual(self.find("set UV_DEFAULT_INDEX=" + self.url("a"))[1], "index")
 
     def test_by_address(self):
-        self.server.add("/files/main.tar.gz", self.data)
-        address = self.server.url("/files/main.tar.gz")
+        self.serve("/files/main.tar.gz", self.data)
+        address = self.server.url + "/files/main.tar.gz"
         self.assertEqual(self.find("url " + address)[1:3], ["-", "main.tar.gz"])
         self.assertEqual(self.find("url " + address + "#sha256=" + "0" * 64)[1], "hash")
         self.assertEqual(self.find("url " + address.replace("main.tar.gz", "main.exe"))[1], "no-source")
 
     def test_a_page_without_end(self):
-        self.server.add("/a/toy/", b"x" * (33 << 20))
+        self.serve("/a/toy/", b"x" * (33 << 20))
         self.assertEqual(self.find("set UV_DEFAULT_INDEX=" + self.url("a"))[:2], ["toy", "too-large"])
 
 
