@@ -127,7 +127,12 @@ static int run_step(struct build_step *s, int (*take)(void *data, int directory,
     struct sandbox_mount mounts[MOUNTS_MAX];
     autowords struct words argv = {NULL, 0}, env = {NULL, 0};
     autobuf struct buf output = BUF_INIT;
-    struct box_run run = {.mounts = mounts, .take = take, .data = s};
+    struct box_run run = {
+        .kind = s->set && p->builds_allowed == BUILDS_NETWORK ? BOX_BUILD_NETWORK : BOX_BUILD,
+        .mounts = mounts,
+        .take = take,
+        .data = s,
+    };
     struct err e = ERR_INIT;
     int status = 0, r;
 
@@ -142,7 +147,7 @@ static int run_step(struct build_step *s, int (*take)(void *data, int directory,
     set_environment(s, &env);
     run.argv = argv.items;
     run.environment = env.items;
-    r = box_run(&p->builds->box, &run, &output, &status, &e);
+    r = box_run(p->box, &run, &output, &status, &e);
     if (r == -EBADMSG || r == -ENOMEM) /* the package's own fault */
         return fail(s, e.text);
     if (r < 0) {

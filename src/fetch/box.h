@@ -20,24 +20,25 @@
 struct err;
 struct words;
 
-enum box_kind { BOX_FETCH, BOX_BUILD, BOX_BUILD_NETWORK };
+enum box_kind { BOX_FETCH, BOX_BUILD, BOX_BUILD_NETWORK, BOX_KINDS };
 
+/* One for all kinds: control groups are named by who has the builder. */
 struct box {
-    enum box_kind kind;
     struct builder builder;
     bool running;
     enum sandbox_tier tier; /* what the next sandbox is tried with */
-    struct buf filter;
+    struct buf filters[BOX_KINDS]; /* empty: not compiled yet */
     bool has_user;
-    uint32_t user; /* of the first sandbox, and so of all */
+    uint32_t user; /* of the first sandbox, and so of all that fetch, and of none that builds */
 };
 
 #define BOX_INIT                                                                                                       \
     {                                                                                                                  \
-        BOX_FETCH, BUILDER_INIT, false, TIER_FULL, BUF_INIT, false, 0                                                         \
+        BUILDER_INIT, false, TIER_FULL, {BUF_INIT, BUF_INIT, BUF_INIT}, false, 0                                                                       \
     }
 
 struct box_run {
+    enum box_kind kind;
     const struct sandbox_mount *mounts; /* read-only and writable; those of the interpreter too */
     size_t n_mounts;
     const char *cwd; /* NULL: the sandbox's own directory */
@@ -54,7 +55,7 @@ struct box_run {
 };
 
 /* The builder. -errno and e: no sandbox can be had. */
-int box_open(struct box *box, enum box_kind kind, struct err *e);
+int box_open(struct box *box, struct err *e);
 void box_close(struct box *box);
 
 /*

@@ -26,9 +26,6 @@ void builds_close(struct builds *b)
     for (size_t i = 0; i < b->n; i++)
         free_built(&b->items[i]);
     b->n = 0;
-    if (b->box_open)
-        box_close(&b->box);
-    b->box_open = false;
 }
 
 /* ---- whether ---- */
@@ -71,21 +68,6 @@ static int check_bounds(struct process *p, const char *name, struct explain *why
     return 0;
 }
 
-static int open_box(struct process *p)
-{
-    struct builds *b = p->builds;
-    struct err e = ERR_INIT;
-
-    if (b->box_open)
-        return 0;
-    if (box_open(&b->box, p->builds_allowed == BUILDS_NETWORK ? BOX_BUILD_NETWORK : BOX_BUILD, &e) < 0) {
-        process_fail(p, "%s", e.text);
-        return -e.code;
-    }
-    b->box_open = true;
-    return 0;
-}
-
 /* ---- one ---- */
 
 /* Why the same source was not built a moment ago; NULL: nothing like that is known. */
@@ -109,10 +91,8 @@ static int build_new(struct process *p, const struct source *s, struct built *re
     struct builds *b = p->builds;
     autofree char *wheel = NULL;
     struct err e = ERR_INIT;
-    int r = open_box(p);
+    int r;
 
-    if (r < 0)
-        return r;
     b->under_way[b->depth++] = s->name;
     r = backend_build(p, s, &wheel, why);
     b->depth--;

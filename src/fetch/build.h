@@ -14,8 +14,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "fetch/box.h"
-
 struct buf;
 struct err;
 struct explain;
@@ -53,8 +51,6 @@ struct builds {
     size_t n;
     const char *under_way[BUILDS_DEPTH]; /* names */
     size_t depth, n_files;
-    struct box box;
-    bool box_open;
 };
 
 void builds_close(struct builds *b);

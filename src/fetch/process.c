@@ -200,7 +200,7 @@ static int write_result(const struct reply *a)
 static int run(void)
 {
     static struct box box = BOX_INIT;
-    static struct builds builds = {.box = BOX_INIT};
+    static struct builds builds;
     static struct process p = {.box = &box, .builds = &builds};
     struct reply reply;
     struct err e = ERR_INIT;

@@ -51,7 +51,7 @@ int tool_open(struct process *p, struct err *e)
     settings_make(p->home, p->base.prefix, p->uv != NULL, &p->settings);
     if (shown_interpreter(&p->shown, p->base.executable, p->base.prefix, p->base.base_prefix, e) < 0)
         return -e->code;
-    return box_open(p->box, BOX_FETCH, e);
+    return box_open(p->box, e);
 }
 
 void tool_close(struct process *p)
