@@ -54,8 +54,12 @@ static void add_mount(struct box_run *run, const char *source, const char *targe
 static void set_environment(const struct build_step *s, struct words *env)
 {
     static const char *const fixed[] = {
-        "HOME=/tmp",          "LANG=C.UTF-8",           "NO_COLOR=1", "PYTHONIOENCODING=utf-8:backslashreplace",
-        "PYTHONUNBUFFERED=1", "PYTHONNOUSERSITE=1",
+        "HOME=/tmp",
+        "LANG=C.UTF-8",
+        "NO_COLOR=1",
+        "PYTHONIOENCODING=utf-8:backslashreplace",
+        "PYTHONUNBUFFERED=1",
+        "PYTHONNOUSERSITE=1",
         "SOURCE_DATE_EPOCH=1577836800", /* the same wheel each time, from backends that know it; zip begins at 1980 */
         NULL};
 
@@ -79,8 +83,12 @@ static void hide_places(const struct process *p, const struct build_step *s, cha
 /* What people can do about it, where the output tells. */
 static const char *advice(const struct process *p, const char *said)
 {
-    static const char *const no_net[] = {"Temporary failure in name resolution", "Name or service not known",
-                                         "Network is unreachable", "URLError", "Could not resolve host", NULL};
+    static const char *const no_net[] = {"Temporary failure in name resolution",
+                                         "Name or service not known",
+                                         "Network is unreachable",
+                                         "URLError",
+                                         "Could not resolve host",
+                                         NULL};
     const char *failed = strstr(said, "failed: No such file or directory");
 
     if ((failed && (strstr(said, "gcc") || strstr(said, "cc'") || strstr(said, "clang") || strstr(said, "g++"))) ||
@@ -112,8 +120,9 @@ static int explain_output(struct build_step *s, const struct buf *output)
     tail = explain_tail(text, strlen(text), TAIL_LINES);
     start = strncmp(tail, "error: ", 7) == 0 && !strchr(tail, '\n') ? tail + 7 : tail;
     hint = advice(s->p, text);
-    reason = xasprintf("%s%s%s%s%s", s->wheel_is_there ? "the wheel that it made is refused: " : "",
-                       *start ? start : "it ended without a word", hint ? "\n(" : "", hint ? hint : "", hint ? ")" : "");
+    reason =
+        xasprintf("%s%s%s%s%s", s->wheel_is_there ? "the wheel that it made is refused: " : "",
+                  *start ? start : "it ended without a word", hint ? "\n(" : "", hint ? hint : "", hint ? ")" : "");
     if (!s->set)
         return fail(s, reason);
     explain_of_kind(EXPLAIN_BUILD, s->name, reason, s->why);
@@ -325,8 +334,8 @@ static int make_environment(struct build_step *s, const struct words *requires, 
         gather_all(&sub);
     for (size_t i = 0; i < sub.n && r == 0 && !sub.error; i++)
         if (sub.requests[i].state == REQUEST_FAILED) {
-            autofree char *reason =
-                xasprintf("it needs %s to be built, which cannot be had: %s", sub.requests[i].spec, sub.requests[i].reason);
+            autofree char *reason = xasprintf("it needs %s to be built, which cannot be had: %s", sub.requests[i].spec,
+                                              sub.requests[i].reason);
 
             r = fail(s, reason);
         }
@@ -342,7 +351,8 @@ static int make_environment(struct build_step *s, const struct words *requires, 
 
 /* ---- the whole ---- */
 
-/* The environment in which the backend can be called: what pyproject.toml names, then what the backend wants besides. */
+/* The environment in which the backend can be called: what pyproject.toml names, then what the backend wants besides.
+ */
 static int prepare(struct build_step *s, struct store_set **ret)
 {
     autowords struct words requires = {NULL, 0};

@@ -164,7 +164,7 @@ static int make_for_building(struct box *box, const struct box_run *run, struct 
  * order, and that of the one before is free again in a moment.
  */
 static int make_for_fetching(struct box *box, const struct box_run *run, struct plan *plan, struct sandbox *ret,
-                        struct err *e)
+                             struct err *e)
 {
     int64_t until = clock_ms() + USER_WAIT_MS;
 
@@ -315,7 +315,7 @@ int box_run(struct box *box, const struct box_run *run, struct buf *ret_output, 
     if (r < 0)
         return r;
     own = s.namespaces && box->builder.uid_pool == 0; /* the user inside is the caller */
-    r = need_filter(box, run->kind, e); /* by the level that the sandbox has */
+    r = need_filter(box, run->kind, e);               /* by the level that the sandbox has */
     if (r == 0 && run->prepare)
         r = run->prepare(run->data, own ? (uid_t)-1 : s.uid, e);
     if (r == 0)

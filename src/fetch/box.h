@@ -26,7 +26,7 @@ enum box_kind { BOX_FETCH, BOX_BUILD, BOX_BUILD_NETWORK, BOX_KINDS };
 struct box {
     struct builder builder;
     bool running;
-    enum sandbox_tier tier; /* what the next sandbox is tried with */
+    enum sandbox_tier tier;        /* what the next sandbox is tried with */
     struct buf filters[BOX_KINDS]; /* empty: not compiled yet */
     bool has_user;
     uint32_t user; /* of the first sandbox, and so of all that fetch, and of none that builds */
@@ -34,7 +34,7 @@ struct box {
 
 #define BOX_INIT                                                                                                       \
     {                                                                                                                  \
-        BUILDER_INIT, false, TIER_FULL, {BUF_INIT, BUF_INIT, BUF_INIT}, false, 0                                                                       \
+        BUILDER_INIT, false, TIER_FULL, {BUF_INIT, BUF_INIT, BUF_INIT}, false, 0                                       \
     }
 
 struct box_run {
@@ -44,8 +44,8 @@ struct box_run {
     const char *cwd; /* NULL: the sandbox's own directory */
     char *const *argv;
     char *const *environment;
-    /* Once the sandbox is there: user is the owner that its files are to have, or -1 when it is the caller itself. NULL:
-     * nothing is to be done. */
+    /* Once the sandbox is there: user is the owner that its files are to have, or -1 when it is the caller itself.
+     * NULL: nothing is to be done. */
     int (*prepare)(void *data, uid_t user, struct err *e);
     /* After a program that ended well, before the sandbox ends: to copy what it left in its own directory (O_PATH).
      * Others of it may still run, and change what is being read. NULL: nothing is wanted. */

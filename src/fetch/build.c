@@ -82,8 +82,8 @@ static const char *failed_before(const struct builds *b, const char *sha256)
 static void note_failure(struct builds *b, const struct source *s, const struct explain *why)
 {
     if (b->n < BUILDS_MAX)
-        b->items[b->n++] = (struct built){xstrdup(s->name), xstrdup(s->version), NULL, xstrdup(why->reason),
-                                          xstrdup(s->sha256)};
+        b->items[b->n++] =
+            (struct built){xstrdup(s->name), xstrdup(s->version), NULL, xstrdup(why->reason), xstrdup(s->sha256)};
 }
 
 static int build_new(struct process *p, const struct source *s, struct built *ret, struct explain *why)

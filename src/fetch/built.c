@@ -69,8 +69,7 @@ static bool find(struct process *p, struct buf *key, const char *sha256, struct 
     struct store_set *set = NULL;
     char id[STORE_ID_MAX];
 
-    if (store_answer_find(p->store, buf_str(key), -1, &text, id) != 1 ||
-        store_set_open(p->store, id, &set, NULL) < 0)
+    if (store_answer_find(p->store, buf_str(key), -1, &text, id) != 1 || store_set_open(p->store, id, &set, NULL) < 0)
         return false;
     if (store_set_check(set, NULL) < 0) {
         store_set_discard(p->store, set);

@@ -71,9 +71,9 @@ static void make_own(const struct process *p, const struct wheels *all, struct o
     (void)sscanf(p->base.version, "%*d.%d", &minor);
     own->python = real_python(p);
     slash = strrchr(own->python, '/');
-    own->config = xasprintf("home = %.*s\ninclude-system-site-packages = %s\nversion = %s\n",
-                            slash ? (int)(slash - own->python) : 0, own->python, p->alone ? "false" : "true",
-                            p->base.version);
+    own->config =
+        xasprintf("home = %.*s\ninclude-system-site-packages = %s\nversion = %s\n",
+                  slash ? (int)(slash - own->python) : 0, own->python, p->alone ? "false" : "true", p->base.version);
     own->names[0] = xstrdup("bin/python");
     own->names[1] = xstrdup("bin/python3");
     own->names[2] = xasprintf("bin/python3.%d", minor);

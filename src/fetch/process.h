@@ -63,7 +63,8 @@ struct process {
     char *error; /* of the whole: nothing else is tried */
 };
 
-/* `resolve`, `unpack` or `source` with these lines of the job, to which what is common to both is added. 0 with the exit status
+/* `resolve`, `unpack` or `source` with these lines of the job, to which what is common to both is added. 0 with the
+ * exit status
  * (-1: a signal ended it, see e) and output; -errno and e: it was not run. */
 int tool_run(struct process *p, const char *what, const char *lines, struct buf *ret_output, int *ret_status,
              struct err *e);
@@ -102,6 +103,6 @@ struct store_set *compose_set(struct process *p);
 
 void process_fail(struct process *p, const char *format, ...) __attribute__((format(printf, 2, 3)));
 int process_fail_offline(struct process *p); /* -EIO */
-void process_say(const char *line); /* for the server: cleaned, a line */
+void process_say(const char *line);          /* for the server: cleaned, a line */
 
 #endif

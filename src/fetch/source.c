@@ -40,9 +40,9 @@ void source_fini(struct source *s)
 /* The indexes as uv's variables name them: pip's own settings are in files that only C reads. */
 static void add_settings(const struct process *p, struct buf *job)
 {
-    static const char *const wanted[] = {"UV_DEFAULT_INDEX=", "UV_INDEX_URL=",      "UV_INDEX=",
-                                         "UV_EXTRA_INDEX_URL=", "UV_FIND_LINKS=",   "UV_CONSTRAINT=",
-                                         "UV_INDEX_STRATEGY=",  "UV_INSECURE_HOST="};
+    static const char *const wanted[] = {
+        "UV_DEFAULT_INDEX=", "UV_INDEX_URL=",  "UV_INDEX=",          "UV_EXTRA_INDEX_URL=",
+        "UV_FIND_LINKS=",    "UV_CONSTRAINT=", "UV_INDEX_STRATEGY=", "UV_INSECURE_HOST="};
     autowords struct words all = {NULL, 0}, env = {NULL, 0};
     bool no_index;
 
@@ -101,7 +101,8 @@ static void add_hints(const char *said, const char *name, struct buf *job)
 
         if (at > said && (isalnum((unsigned char)at[-1]) || strchr("-_.", at[-1])))
             continue;
-        while (n < size && (tolower((unsigned char)at[n]) == name[n] || (name[n] == '-' && at[n] && strchr("_.", at[n]))))
+        while (n < size &&
+               (tolower((unsigned char)at[n]) == name[n] || (name[n] == '-' && at[n] && strchr("_.", at[n]))))
             n++;
         if (n < size || !at[n] || !strchr("<>=!~", at[n]))
             continue;
@@ -203,7 +204,8 @@ static bool read_answer(char *line, const char *name, struct source *ret)
     return true;
 }
 
-static int understand_failure(struct process *p, const char *name, bool asks_index, const struct buf *output, struct explain *why)
+static int understand_failure(struct process *p, const char *name, bool asks_index, const struct buf *output,
+                              struct explain *why)
 {
     autofree char *text = tool_file(p, "failed");
     struct lock_failure f;

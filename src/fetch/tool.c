@@ -152,8 +152,8 @@ static int make_cache(struct process *p, uid_t user, char **ret, struct err *e)
 static int forget_files(int out, struct err *e)
 {
     static const char *const names[] = {
-        "job",         "lock",            "done",            "failed", "pip.log",
-                                        "pylock.toml", "requirements.in", "constraints.txt", "source", "sdist"};
+        "job",    "lock", "done", "failed", "pip.log", "pylock.toml", "requirements.in", "constraints.txt",
+        "source", "sdist"};
 
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (unlinkat(out, names[i], 0) < 0 && errno != ENOENT)

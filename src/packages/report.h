@@ -15,7 +15,7 @@ struct request {
     char *spec;
     char *key;     /* its normalised name */
     char *instead; /* what is asked for in place of spec; NULL: spec */
-    bool bare; /* nothing but a name */
+    bool bare;     /* nothing but a name */
     bool has_marker;
     enum request_state state;
     char *reason; /* when it failed */

@@ -68,7 +68,8 @@ class TestUnpack(Case):
         self.assertEqual(sorted(self.place.outside()), [filename])
 
     def test_a_good_one(self):
-        source = self.unpack(tar_of(member("toy-1.0", tarfile.DIRTYPE), member("toy-1.0/run", data=b"#!", mode=0o4755), member("./toy-1.0/a/b", data=b"b")))
+        source = self.unpack(tar_of(member("toy-1.0", tarfile.DIRTYPE), member("toy-1.0/run", data=b"#!", mode=0o4755),
+                                    member("./toy-1.0/a/b", data=b"b")))  # fmt: skip
         self.assertEqual(os.path.basename(source), "toy-1.0")
         self.assertEqual(os.stat(source + "/run").st_mode & 0o7777, 0o755)
         with open(source + "/a/b", "rb") as file:
@@ -158,7 +159,8 @@ class TestProject(Case):
 
     def test_malformed(self):
         for text in ("[build-system]\n", "[build-system]\nrequires = 'x'\n", "[build-system]\nrequires = [1]\n", OWN.replace('"."', '".."'),
-                     OWN.replace('"."', '"/"'), OWN.replace('"backend"', '"../x"'), OWN.replace('"backend"', '"a;b"'), "[build-system]\nrequires ="):  # fmt: skip
+                     OWN.replace('"."', '"/"'), OWN.replace('"backend"', '"../x"'),
+                     OWN.replace('"backend"', '"a;b"'), "[build-system]\nrequires ="):  # fmt: skip
             self.assertRaises(Problem, self.read, text, True)
 
 

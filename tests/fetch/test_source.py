@@ -96,7 +96,8 @@ class TestPages(unittest.TestCase):
 
     def test_html(self):
         text = """<html><head><base href="http://files/x/"></head><A HREF='toy-1.0.tar.gz#sha256=%s' data-requires-python="&gt;=3">no matter</A>
-            <a href="../toy-1.1.zip#md5=00" data-yanked="why">z</a><a href="toy-2.0-py3-none-any.whl">w</a><a href=>e</a><a>n</a><a href="toy%%2D3.0.tar.gz">q</a>
+            <a href="../toy-1.1.zip#md5=00" data-yanked="why">z</a><a href="toy-2.0-py3-none-any.whl">w</a><a href=>e</a><a>n</a>
+            <a href="toy%%2D3.0.tar.gz">q</a>
             <a href="other-1.0.tar.gz">o</a><a href="http://[bad">b""" % ("A" * 64)  # fmt: skip
         self.assertRaises(Problem, pages.parse, text, "text/html", "http://index/simple/toy/", "toy")
         one, two, three = pages.parse(text.partition('<a href="http://[bad')[0], "text/html", "http://index/simple/toy/", "toy")

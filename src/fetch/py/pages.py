@@ -163,5 +163,6 @@ class Reader:
         for filename in names:
             version = version_of(filename, name)
             if version is not None:
-                found.append(Link(name, version, filename, "file://" + quote(os.path.join(os.path.abspath(folder), filename))))
+                url = "file://" + quote(os.path.join(os.path.abspath(folder), filename))
+                found.append(Link(name, version, filename, url))
         return found

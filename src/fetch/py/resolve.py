@@ -119,20 +119,24 @@ def _downloaded(filename):
 
 
 def _find_pip(python):
-    """How to call the interpreter's pip, or the one in a wheel that ensurepip would install; None."""
-    guarded = [python, "-I", "-c", _guarded_pip]
+    """How to call the interpreter's pip, or the one in a wheel; None."""
+    folder = pip_folder(python)
+    return None if folder is None else [python, "-I", "-c", _guarded_pip, folder]
+
+
+def pip_folder(python):
+    """"" when the interpreter has pip, else the wheel that ensurepip would install; None: there is none."""
     if python == sys.executable:
         from importlib.util import find_spec
 
         if find_spec("pip"):
-            return guarded + [""]
+            return ""
     elif subprocess.run([python, "-I", "-c", "import pip"], stderr=subprocess.DEVNULL).returncode == 0:
-        return guarded + [""]
+        return ""
     # Debian keeps the wheel elsewhere, and may have it without ensurepip.
     folders = [os.path.join(os.path.dirname(os.__file__), "ensurepip", "_bundled"), "/usr/share/python-wheels"]
     for folder in folders:
         found = glob.glob(os.path.join(glob.escape(folder), "pip-*.whl"))
         if found:
-            newest = max(found, key=lambda path: [int(part) for part in re.findall(r"\d+", os.path.basename(path))])
-            return guarded + [newest]
+            return max(found, key=lambda path: [int(part) for part in re.findall(r"\d+", os.path.basename(path))])
     return None

@@ -17,6 +17,7 @@ from .job import Wheel, write_file
 from .names import normal
 from .pages import ENDINGS, Link, Reader, version_of
 from .problem import INDEX, Problem, one_line
+from .resolve import pip_folder
 from .versions import Specifier, Version, of_requirement
 
 FILE = "sdist"  # what was downloaded
@@ -122,14 +123,24 @@ def places(job, environ):
     return indexes, first, links
 
 
+_pip_index = """
+import sys
+
+sys.path[:0] = sys.argv[1:]
+from pip._internal.models.index import PyPI
+
+print(PyPI.simple_url)
+"""
+
+
 def _of_tool(job):
     """The index that uv or pip uses when nothing is set up."""
     tool = job.get("tool", "pip")
     if tool != "pip":
         command = [tool, "help", "--no-pager", "pip", "compile"]
     else:
-        command = [job.get("python", sys.executable), "-I", "-c"]
-        command.append("from pip._internal.models.index import PyPI; print(PyPI.simple_url)")
+        python = job.get("python", sys.executable)
+        command = [python, "-I", "-c", _pip_index] + [folder for folder in [pip_folder(python)] if folder]
     said = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout
     m = re.search(rb"https://[a-z0-9.-]+/simple", said)
     if not m:

@@ -64,9 +64,10 @@ def _fits(version, operator, text):
         return version.public() >= other.public()
     if operator == "<=":
         return version.public() <= other.public()
+    same = version.same_release(other)
     if operator == "<":
-        return version.public() < other.public() and (other.is_pre or not (version.is_pre and version.same_release(other)))
-    return version.public() > other.public() and (other.post is not None or version.post is None or not version.same_release(other))
+        return version.public() < other.public() and (other.is_pre or not (version.is_pre and same))
+    return version.public() > other.public() and (other.post is not None or version.post is None or not same)
 
 
 class Specifier:

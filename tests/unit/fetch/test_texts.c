@@ -188,10 +188,12 @@ static void keys(void **state)
                                            "/usr/lib/python3/dist-packages"};
     static const char *const one[] = {"A_b >= 1", "c"}, *const other[] = {"C", "a.B>=1"},
                              *const third[] = {"c", "a-b>=2"};
-    autofree char *first = key_make(&base, one, 2, NULL, 0, NULL, BUILDS_NONE), *same = key_make(&base, other, 2, NULL, 0, NULL, BUILDS_NONE);
+    autofree char *first = key_make(&base, one, 2, NULL, 0, NULL, BUILDS_NONE),
+                  *same = key_make(&base, other, 2, NULL, 0, NULL, BUILDS_NONE);
     autofree char *different = key_make(&base, third, 2, NULL, 0, NULL, BUILDS_NONE);
     autofree char *more = key_make(&base, one, 2, (const char *const[]){"x"}, 1, NULL, BUILDS_NONE);
     autofree char *uv = key_make(&base, one, 2, NULL, 0, "/usr/bin/env", BUILDS_NONE);
+    autofree char *built = key_make(&base, one, 2, NULL, 0, NULL, BUILDS_OFFLINE);
     autofree char *marker = key_of_spec("A ; python_version < '3'");
 
     (void)state;
@@ -199,6 +201,7 @@ static void keys(void **state)
     assert_string_not_equal(first, different);
     assert_string_not_equal(first, more);
     assert_string_not_equal(first, uv);
+    assert_string_not_equal(first, built);
     assert_string_equal(marker, "a ; python_version < '3'");
 }
 
