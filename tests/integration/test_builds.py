@@ -11,8 +11,8 @@ import pytest
 
 from boxfixtures import can_isolate, own_place, place  # noqa: F401
 from boxtools import Place
-from layertools import TOOLS, Shop, add, install
-from rawclient import poll
+from layertools import LONG, TOOLS, Shop, add, install
+from rawclient import poll, processes_with
 from sources import COMPILES, HOSTILE, MODULE, SNOOP, SNOOPS, hostile, setuptools, source, with_setup
 from test_layers import module
 from test_layers_store import cellblock_store
@@ -291,17 +291,28 @@ def test_what_a_build_leaves(workshop, kind, words):
     assert "toy-plain: installed 1.0" in result.text, "the others are there"
 
 
-def working_in(store):
-    """Processes that were started on something in the store, whoever their parents are."""
-    found = []
-    for pid in filter(str.isdigit, os.listdir("/proc")):
-        with contextlib.suppress(OSError):
-            if os.fsencode(store) in pathlib.Path(f"/proc/{pid}/cmdline").read_bytes():
-                found.append(pid)
-    return found
+def test_a_build_that_sleeps_is_cancelled_and_told(workshop):
+    """Where it is can be seen by its step: the program in the sandbox was started with it."""
+    bundle = str(workshop.shop.store / "tmp")
+
+    def building():
+        for pid in processes_with(bundle):
+            with contextlib.suppress(OSError):
+                if b"\0build\0" in pathlib.Path(f"/proc/{pid}/cmdline").read_bytes():
+                    return True
+        return False
+
+    server = workshop.server
+    arguments = {"packages": ["bad-sleeps"], "session": "new", "timeout": 120}
+    call = server.start("install_dependencies", arguments, meta={"progressToken": "b"})
+    poll(building, "the build to run", LONG)
+    server.wait_for(lambda: [n for n in server.notifications if "building bad-sleeps 1.0" in str(n)], "word of the build")
+    server.notify("notifications/cancelled", {"requestId": call})
+    poll(lambda: not processes_with(bundle), "the build to be gone", 20)
+    workshop.install("toy-plain")
 
 
-def test_a_build_that_sleeps_is_ended(workshop):
+def test_a_build_that_takes_too_long(workshop):
     result = workshop.install("bad-sleeps", timeout=4)
     assert result.is_error and "not finished after 4 s" in result.text, result
-    poll(lambda: not working_in(workshop.shop.store), "the build to be gone", 20)
+    poll(lambda: not processes_with(str(workshop.shop.store / "tmp")), "the build to be gone", 20)
