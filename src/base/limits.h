@@ -47,7 +47,7 @@
 #define LIMIT_BOX_TMP (256 * MIB) /* of /tmp and of /dev/shm */
 #define LIMIT_BOX_INODES 65536
 #define LIMIT_BOX_FILE (1024 * MIB)
-#define LIMIT_BOX_PROCESSES 128 /* threads count too */
+#define LIMIT_BOX_PROCESSES 256 /* threads count too: numerical libraries start one a processor */
 #define LIMIT_BOX_OPEN_FILES 1024
 #define LIMIT_BOXES_READY 2 /* sandboxes kept ready, each about a tenth of a megabyte */
 

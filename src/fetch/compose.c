@@ -48,20 +48,6 @@ static char *real_python(const struct process *p)
     return xasprintf("%s/bin/python3", p->base.base_prefix);
 }
 
-/* The names of packages that the base environment has in another version, one a line; "" for none. */
-static char *name_overrides(const struct process *p, const struct wheels *all)
-{
-    autobuf struct buf names = BUF_INIT;
-
-    for (size_t i = 0; i < all->n; i++) {
-        const struct site_package *base = site_find(&p->site, all->items[i].key);
-
-        if (base && strcmp(base->version, all->items[i].version) != 0)
-            (void)buf_printf(&names, "%s\n", all->items[i].key);
-    }
-    return xstrdup(buf_str(&names));
-}
-
 /* pyvenv.cfg: https://docs.python.org/3/library/venv.html, "home" is where the base interpreter is. */
 static void make_own(const struct process *p, const struct wheels *all, struct own *own)
 {
@@ -77,7 +63,7 @@ static void make_own(const struct process *p, const struct wheels *all, struct o
     own->names[0] = xstrdup("bin/python");
     own->names[1] = xstrdup("bin/python3");
     own->names[2] = xasprintf("bin/python3.%d", minor);
-    own->overrides = name_overrides(p, all);
+    own->overrides = p->alone ? xstrdup("") : name_overrides(p, all);
     if (*own->overrides)
         add_file(own, OVERRIDES, own->overrides, NULL);
     add_file(own, "pyvenv.cfg", own->config, NULL);

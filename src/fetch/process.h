@@ -4,7 +4,8 @@
  *
  *     process.c   the job, the result          tool.c      one run of the program in the sandbox
  *     resolve.c   which wheels                 gather.c    fetching and publishing them
- *     compose.c   the set of them          build.c     what has no wheel (build.h)
+ *     compose.c   the set of them          overrides.c what of it must come before the base environment
+ *     build.c     what has no wheel (build.h)
  */
 #ifndef CELLBLOCK_FETCH_PROCESS_H
 #define CELLBLOCK_FETCH_PROCESS_H
@@ -79,9 +80,9 @@ void resolve_all(struct process *p);
 int resolve_specs(struct process *p, const char *const *specs, size_t n, int pins, struct wheels *ret,
                   struct explain *why);
 
-/* What has to go on working: what the session has, resolved together with what is new. */
+/* How the session's layer has to go on working. The base environment is preferred in any case. */
 enum pins {
-    PINS_ALL,   /* in its version, and all of the base environment too */
+    PINS_ALL,   /* in its version */
     PINS_LAYER, /* in its version, if it is not asked for */
     PINS_NAMES, /* in any version */
     PINS_NONE   /* nothing */
@@ -94,6 +95,10 @@ void gather_all(struct process *p);
 /* What the sandbox says of a failure, as the kinds that everything else knows (explain_fini). */
 void gather_understand(const struct lock_failure *f, struct explain *ret);
 void gather_add_folders(const struct process *p, struct buf *job); /* those that settings name: `wheel-dir` */
+
+/* The names of wheels, whose trees are in the store, that stand in for a part of the base environment, one a line; ""
+ * for none. The caller frees. */
+char *name_overrides(const struct process *p, const struct wheels *all);
 
 /* Makes the set, when there is something new, and the answer. */
 void compose(struct process *p, struct reply *ret);

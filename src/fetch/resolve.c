@@ -64,7 +64,8 @@ static bool can_be_pinned(const char *version)
 
 /*
  * What the session has is asked for again, so that it fits what is new: numpy 1 below a pandas that needs numpy 2 would
- * be of no use. What the base environment has cannot be changed and is only kept.
+ * be of no use. What the base environment has is preferred, not demanded: an old release of what was asked for, only
+ * because that goes with what happens to be there, is not what anybody wants.
  */
 static void add_pins(const struct process *p, const char *const *specs, size_t n, int pins, struct buf *job)
 {
@@ -84,12 +85,11 @@ static void add_pins(const struct process *p, const char *const *specs, size_t n
         else
             (void)buf_printf(job, "spec %s==%s\n", w->key, w->version);
     }
-    for (size_t i = 0; i < p->site.n && pins == PINS_ALL; i++) {
+    for (size_t i = 0; i < p->site.n; i++) {
         const struct site_package *s = &p->site.items[i];
 
-        if (!wheels_find(&p->found, s->key) && !wheels_find(&p->has, s->key) && can_be_pinned(s->version) &&
-            how_asked(specs, n, s->key) != ASKED_EXACTLY)
-            (void)buf_printf(job, "constraint %s==%s\n", s->key, s->version);
+        if (can_be_pinned(s->version))
+            (void)buf_printf(job, "base %s==%s\n", s->key, s->version);
     }
 }
 
@@ -128,6 +128,8 @@ int resolve_specs(struct process *p, const char *const *specs, size_t n, int pin
     for (size_t i = 0; i < n; i++)
         (void)buf_printf(&job, "spec %s\n", specs[i]);
     add_pins(p, specs, n, pins, &job);
+    if (p->alone)
+        (void)buf_puts(&job, "alone 1\n");
     if (tool_run(p, "resolve", buf_str(&job), &output, &status, &e) < 0 || status < 0) {
         process_fail(p, "%s", e.text);
         return -EIO;
@@ -174,7 +176,7 @@ struct attempt {
  * without. */
 static bool pins_may_matter(const struct process *p, const struct attempt *a, const struct explain *why)
 {
-    if (a->pins == PINS_NONE || why->kind > EXPLAIN_BUILD || p->has.n + p->site.n == 0)
+    if (a->pins == PINS_NONE || why->kind > EXPLAIN_BUILD || p->has.n == 0)
         return false;
     if (why->kind == EXPLAIN_NO_SUCH && *why->package)
         return wheels_find(&p->has, why->package) != NULL;
@@ -197,7 +199,7 @@ static void judge(struct process *p, struct attempt *a, const char *const *specs
     if (explain_is_global(why->kind) || a->n_refused > 1) { /* 403 for one package is a policy, for two the index */
         process_fail(p, "%s", why->reason);
     } else if (pins_may_matter(p, a, why)) {
-        a->pins = p->has.n ? a->pins + 1 : PINS_NONE;
+        a->pins++;
     } else {
         if (!blame_requests(p->requests, p->attempted, p->n, why))
             a->singles = true;

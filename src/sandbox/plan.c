@@ -88,6 +88,7 @@ static void add_system(struct plan *plan)
     plan_add(plan, STEP_DIR, NULL, "/etc");
     for (size_t i = 0; i < plan_n_settings; i++)
         plan_add(plan, STEP_BIND, plan_settings[i], plan_settings[i])->flags = STEP_OPTIONAL;
+    plan_add(plan, STEP_BIND, PLAN_PROCESSORS, PLAN_PROCESSORS)->flags = STEP_OPTIONAL;
     plan_add(plan, STEP_FILE,
              "root:x:0:0:root:/nonexistent:/bin/false\nuser:x:1000:1000:user:" SANDBOX_WORKSPACE ":/bin/sh\n"
              "nobody:x:65534:65534:nobody:/nonexistent:/bin/false\n",

@@ -14,6 +14,9 @@
 extern const char *const plan_settings[];
 extern const size_t plan_n_settings;
 
+/* All that is to be seen of /sys: lscpu, thread pools and numerical libraries ask it what processors there are. */
+#define PLAN_PROCESSORS "/sys/devices/system/cpu"
+
 /* One more step; the texts are copied. */
 struct step *plan_add(struct plan *plan, enum step_kind kind, const char *source, const char *target);
 

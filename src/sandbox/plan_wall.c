@@ -26,8 +26,8 @@ static void add_system(struct plan *plan, const struct sandbox_config *c)
     };
     /* Facts about the machine. Nothing of /proc that belongs to a process, not even its own: see landlock(7). */
     static const char *const facts[] = {
-        "/dev/random",   "/dev/urandom", "/proc/cpuinfo", "/proc/meminfo",
-        "/proc/loadavg", "/proc/stat",   "/proc/uptime",  "/proc/version",
+        "/dev/random", "/dev/urandom", "/proc/cpuinfo", "/proc/meminfo", "/proc/loadavg",
+        "/proc/stat",  "/proc/uptime", "/proc/version", PLAN_PROCESSORS,
     };
     static const char *const network[] = {
         "/etc/resolv.conf", "/etc/hosts", "/etc/host.conf", "/etc/gai.conf", "/etc/nsswitch.conf", "/etc/services",

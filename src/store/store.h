@@ -90,6 +90,9 @@ void store_work_end(struct store_work *w); /* with all that it holds, whatever m
 /* Is it in the store? With w it stays there until store_work_end (store_collect leaves it). Not checked. */
 bool store_has_wheel(struct store *s, struct store_work *w, const char *id);
 
+/* The absolute path of its tree, whether it is there or not. The caller frees. */
+char *store_wheel_tree(const struct store *s, const char *id);
+
 /*
  * Take <out>/<id>/, which has tree/ and manifest, into the store. No process that could write to it may be left. The
  * id: [A-Za-z0-9._-], not starting with a dot. The manifest: a line a file, "<sha256 in hex> <size> <x or -> <path>\n",

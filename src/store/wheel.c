@@ -134,6 +134,11 @@ bool store_has_wheel(struct store *s, struct store_work *w, const char *id)
     return text_is_id(id, strlen(id)) && faccessat(s->wheels, id, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
+char *store_wheel_tree(const struct store *s, const char *id)
+{
+    return xasprintf("%s/wheels/%s/tree", s->path, id);
+}
+
 /* ---- taking in ---- */
 
 /* A directory that a sandbox made; it may have taken rights from it, which its owner can put back. */

@@ -138,6 +138,11 @@ class Resolving:
 class TestUv(Resolving, unittest.TestCase):
     tool = find_uv()
 
+    def test_base_is_preferred(self):
+        base = ["base toy-dep==1.0", "base toy-plain==7"]
+        self.assertEqual(self.locked("toy-good", more=base), [("toy-dep", "1.0"), ("toy-good", "2.0")])
+        self.assertEqual(self.locked("toy-moved", more=base), [("toy-dep", "1.2"), ("toy-moved", "2.0")])
+
     def test_offline(self):
         self.assertEqual(self.locked("toy-good")[1], ("toy-good", "2.0"))
         before = len(self.index.requests)

@@ -118,7 +118,8 @@ program("message queues", "once(call(240, b'cellblock-queue', os.O_CREAT, 0o600,
 program("parent of the server's processes", "once('none' if os.getppid() == 0 else 'did')", "none")
 program(
     "names of the host",
-    "once('did' if any(os.path.exists(p) for p in ('/run', '/var', '/root', '/home', '/mnt', '/sys', '/boot')) "
+    "once('did' if any(os.path.exists(p) for p in ('/run', '/var', '/root', '/home', '/mnt', '/boot')"
+    " + ('/sys/fs', '/sys/class', '/sys/kernel', '/sys/block', '/sys/devices/virtual')) "
     "else 'none')",
     "none",
 )

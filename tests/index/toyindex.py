@@ -12,6 +12,7 @@ Packages:
     toy-dep 1.0, 1.2         toy-plain 1.0: neither needs anything
     toy-extra 1.0            extra [more] needs toy-plain
     toy-low, toy-high        need toy-dep<1.1 and toy-dep>=1.2: a conflict
+    toy-moved 1.0, 2.0       need toy-dep<1.1 and toy-dep>=1.2
     toy-orphan               needs toy-nowhere, which does not exist
     toy-newer                only for Python 99 (Requires-Python)
     toy-elsewhere            only a wheel for another platform
@@ -148,6 +149,8 @@ def build_packages():
     add(make_wheel("toy-extra", "1.0", ['toy-plain; extra == "more"'], extra_metadata="Provides-Extra: more\n"))
     add(make_wheel("toy-low", "1.0", ["toy-dep<1.1"]))
     add(make_wheel("toy-high", "1.0", ["toy-dep>=1.2"]))
+    add(make_wheel("toy-moved", "1.0", ["toy-dep<1.1"]))
+    add(make_wheel("toy-moved", "2.0", ["toy-dep>=1.2"]))
     add(make_wheel("toy-orphan", "1.0", ["toy-nowhere"]))
     add(make_wheel("toy-newer", "1.0", extra_metadata="Requires-Python: >=99\n"),
         attributes=' data-requires-python="&gt;=99"')

@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import re
 import socket
 import subprocess
 import sys
@@ -48,7 +49,7 @@ def test_what_is_visible(start):
     assert seen["sid"] in (seen["pid"], 0)
     assert seen["files"] in ([], [".cellblock"])
     assert set(seen["root"]) <= {"bin", "dev", "etc", "lib", "lib32", "lib64", "libx32", "packages", "proc", "sbin",
-                                 "tmp", "usr", "workspace"}  # fmt: skip
+                                 "sys", "tmp", "usr", "workspace"}  # fmt: skip
     assert seen["interfaces"] == ["lo"] and seen["hostname"] == "sandbox"
     assert set(seen["dev"]) == {"null", "zero", "full", "random", "urandom", "fd", "stdin", "stdout", "stderr", "shm"}
     assert not set(seen["etc"]) & {"shadow", "hostname", "machine-id", "ssh", "resolv.conf", "sudoers"}
@@ -260,11 +261,19 @@ def test_mounts_and_variables(own_start, own_place):
     assert (shared / "new").read_text() == "z" and not (shared / "no").exists()
 
 
+def test_no_network_is_told(box):
+    for code in ("socket.create_connection(('192.0.2.1', 9), 5)", "socket.getaddrinfo('example.invalid', 80)"):
+        result = box.run(f"import socket\ntry:\n    {code}\nexcept OSError as e:\n    raise RuntimeError('x') from e")
+        assert re.search(r"^\[no network in this session.*install_dependencies", result.text, re.M), result
+    assert "no network" not in box.run("open('/nothing/here')").text
+
+
 def test_network_of_the_host_when_asked(own_start):
     with socket.create_server(("127.0.0.1", 0)) as tcp:
         code = f"import socket\nsocket.create_connection(('127.0.0.1', {tcp.getsockname()[1]}), 5).close()\n'reached'"
         server = own_start("--network")
         assert server.run(code).body == "'reached'" and "--network" in server.stderr()
+        assert "[no network" not in server.run("import socket\nsocket.getaddrinfo('example.invalid', 80)").text
 
 
 def test_required_level(own_place):

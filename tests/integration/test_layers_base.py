@@ -82,6 +82,25 @@ def test_a_dependency_in_another_version_than_the_base_has(both, base):
     assert server.run("import toy_high, toy_dep\ntoy_dep.VERSION").body == "'1.2'"
 
 
+def test_no_old_release_for_the_sake_of_the_base(both, base):
+    server = both.serve(python=base)
+    result = install(server, "toy-moved")
+    assert re.search(r"^toy-moved: installed 2\.0$", result.text, re.M), result
+    assert server.run("import toy_moved, toy_dep\ntoy_moved.VERSION, toy_dep.VERSION").body == "('2.0', '1.2')"
+
+
+def test_a_module_of_the_base_that_no_package_has(shop, base):
+    """As Debian has the C part of cffi: a module, and no metadata that would tell of which distribution."""
+    site = next((shop.place.root / "base" / "lib").glob("python*/site-packages"))
+    (site / "toy_plain.py").write_text("VERSION = 'old'")
+    server = shop.serve(python=base)
+    assert module(server, "toy_plain", "new") == "old"
+    assert not install(server, "toy-plain").is_error
+    assert module(server, "toy_plain") == "1.0"
+    other = install(server, "toy-good==1.0", session="new")
+    assert not other.is_error and module(server, "toy_plain", other.session) == "old"
+
+
 def test_a_base_that_changes(shop, base):
     """What was answered for the environment as it was is not the answer for the one that it became."""
     server = shop.serve(python=base)

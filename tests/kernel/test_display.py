@@ -47,7 +47,9 @@ class TestDisplay(DisplayCase):
                 "        return {'text/html': '<i>h</i>', 'text/plain': '<m.A object at 0x1>'}\n"
                 "class Broken:\n    def _repr_html_(self): return 1 / 0\n    def __repr__(self): return '<B object>'\n"
                 "class Everything:\n    def __getattr__(self, name): return lambda *a, **k: 'magic'\n"
-                "    def __repr__(self): return 'E'")
+                "    def __repr__(self): return 'E'\n"
+                "class Wrapper:\n    def __getattr__(self, name): return getattr(Markdown(), name)")
+        self.shows("Wrapper()", "**b**")
         self.shows("Markdown()", "**b**")
         self.shows("Latex()", "$x$")
         self.shows("Html()", "one\ntwo & 3")

@@ -22,6 +22,12 @@ def read(text, base):
     return wheels
 
 
+def preferring(pins):
+    """The text of one that names only versions. pins: (name, version), of letters that need no quoting."""
+    packages = "".join('    { name = "%s", version = "%s" },\n' % pin for pin in pins)
+    return 'lock-version = "1.0"\ncreated-by = "cellblock"\npackages = [\n%s]\n' % packages
+
+
 def _choose(package, ranking, base):
     name = normal(package["name"])
     if "archive" in package:

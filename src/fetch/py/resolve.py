@@ -19,14 +19,16 @@ from .names import WheelName
 WHEELS = "wheels"  # where pip puts them, below the current directory
 
 # --only-binary is about what an index offers: a wheel that needs "x @ https://.../x.tar.gz" makes pip run that one's
-# code. So that is taken out of pip; one in which it is not found where it should be is not used.
+# code. So that is taken out of pip; one in which it is not found where it should be is not used. And what the base
+# environment has counts as there, but for an environment of its own to build in (alone).
 _guarded_pip = """
 import sys
 
-folder = sys.argv.pop(1)
+folder, alone = sys.argv.pop(1), sys.argv.pop(1)
 if folder:
     sys.path.insert(0, folder)
 from pip._internal.distributions.sdist import SourceDistribution
+from pip._internal.cli.req_command import RequirementCommand
 from pip._internal.exceptions import InstallationError
 from pip._internal.operations import prepare
 
@@ -38,6 +40,17 @@ def refuse(it, *others, **named):
 
 SourceDistribution.prepare_distribution_metadata, prepare.unpack_vcs_link
 SourceDistribution.prepare_distribution_metadata = prepare.unpack_vcs_link = refuse
+
+# "download" has no eye for what is installed, "install" has.
+make_resolver = RequirementCommand.make_resolver.__func__
+
+
+def make_thrifty(cls, *others, **named):
+    named["ignore_installed"] = bool(alone)
+    return make_resolver(cls, *others, **named)
+
+
+RequirementCommand.make_resolver = classmethod(make_thrifty)
 from pip._internal.cli.main import main
 
 sys.argv[0] = "pip"
@@ -73,15 +86,19 @@ def run(job):
 
 def _uv(uv, job, common):
     write_file("requirements.in", "".join(spec + "\n" for spec in job.all("spec")))
-    command = [uv, "pip", "compile", "--format", "pylock.toml", "--color", "never", "--no-header", "--no-annotate"]
+    # An earlier output is preferred where that is possible.
+    write_file("pylock.toml", lock.preferring(pin.partition("==")[::2] for pin in job.all("base")))
+    command = [uv, "pip", "compile", "--format", "pylock.toml", "--output-file", "pylock.toml", "--color", "never"]
+    command += ["--no-header", "--no-annotate"]
     command += ["--python", job.get("python", sys.executable)] + common
     if job.flag("offline"):
         command.append("--offline")
     if job.all("constraint"):  # the option hides the variable, which pip adds to it
         for path in os.environ.get("UV_CONSTRAINT", "").split():
             command += ["--constraint", path]
-    with open("pylock.toml", "wb") as out:
-        status = subprocess.run(command + ["requirements.in"], stdin=subprocess.DEVNULL, stdout=out).returncode
+    status = subprocess.run(
+        command + ["requirements.in"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+    ).returncode
     if status:
         return status if status > 0 else 128 - status
     with open("pylock.toml", encoding="utf-8") as file:
@@ -90,7 +107,7 @@ def _uv(uv, job, common):
 
 
 def _pip(job, common):
-    pip = _find_pip(job.get("python", sys.executable))
+    pip = _find_pip(job.get("python", sys.executable), job.flag("alone"))
     if pip is None:
         print("error: No module named pip", file=sys.stderr)
         return 1
@@ -118,10 +135,10 @@ def _downloaded(filename):
     return Wheel(name.name, name.version, filename, digest.hexdigest(), os.path.getsize(path), "file:" + path)
 
 
-def _find_pip(python):
-    """How to call the interpreter's pip, or the one in a wheel; None."""
+def _find_pip(python, alone=False):
+    """How to call the interpreter's pip, or the one in a wheel; None. alone: what is installed does not count."""
     folder = pip_folder(python)
-    return None if folder is None else [python, "-I", "-c", _guarded_pip, folder]
+    return None if folder is None else [python, "-I", "-c", _guarded_pip, folder, "alone" if alone else ""]
 
 
 def pip_folder(python):

@@ -210,8 +210,8 @@ def _by_methods(obj, cls):
 
 
 def _call(obj, cls, name, **options):
-    """The result of a _repr_*_ method of the class; None when there is none or it fails."""
-    if getattr(cls, name, None) is None:
+    """The result of a _repr_*_ method; None when there is none or it fails."""
+    if getattr(cls, name, None) is None and not _hands_on(obj, cls, name):
         return None
     try:
         return getattr(obj, name)(**options)
@@ -222,6 +222,17 @@ def _call(obj, cls, name, **options):
             return _call(obj, cls, name)
         sys.stderr.write("(%s.%s raised %s: %s)\n" % (cls.__name__, name, type(e).__name__, e))
         return None
+
+
+def _hands_on(obj, cls, name):
+    """A wrapper has the methods of what it wraps. One that has every method there is (a mock) has none."""
+    if getattr(cls, "__getattr__", None) is None:
+        return False
+    try:
+        known = callable(getattr(obj, name, None))
+        return known and getattr(obj, "_ipython_canary_method_should_not_exist_", None) is None  # IPython's test
+    except Exception:
+        return False
 
 
 def bundle_items(data, obj):

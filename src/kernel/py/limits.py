@@ -1,4 +1,5 @@
-"""Which limit of an isolated session an exception met, as a line below its traceback. In a sandbox only."""
+"""What of an isolated session an exception met, as a line below its traceback: a limit, or that there is no network. In
+a sandbox only."""
 
 import errno
 
@@ -20,6 +21,8 @@ def _of_one(error):
         return "limit: the memory of this session (--memory)"
     if isinstance(error, RuntimeError) and "can't start new thread" in str(error):
         return _processes()
+    if type(error).__name__ == "gaierror":
+        return _network(error)
     if isinstance(error, OSError):
         told = OF_ERRNO.get(error.errno)
         return told and told(error)
@@ -43,6 +46,37 @@ def _fork(error):
 
 def _processes():
     return "limit: %d processes and threads in this session (--processes)" % _number("RLIMIT_NPROC")
+
+
+def _network(error):
+    """Packages first: with requests or pip that is what is mostly wanted."""
+    told = (
+        "no network in this session, unless the server was started with --network; packages come by "
+        "install_dependencies, files can be put in by the user (`cellblock cp`, --mount)"
+    )
+    return told if _is_alone() else None
+
+
+def _socket(error):
+    """Without namespaces there is not even a socket."""
+    import traceback
+
+    frames = traceback.extract_tb(error.__traceback__)
+    return _network(error) if frames and frames[-1].filename.endswith("socket.py") else None
+
+
+def _is_alone():
+    import socket
+
+    try:
+        with open("/proc/net/dev") as file:
+            return [line.partition(":")[0].strip() for line in file][2:] == ["lo"]
+    except OSError:  # without namespaces
+        try:
+            socket.socket().close()
+        except OSError:
+            return True
+        return False
 
 
 def _open_files(error):
@@ -86,9 +120,11 @@ def _size(number):
 
 
 OF_ERRNO = {
+    errno.EACCES: _socket,
     errno.EAGAIN: _fork,
     errno.EMFILE: _open_files,
     errno.EFBIG: _file_size,
+    errno.ENETUNREACH: _network,
     errno.ENOSPC: _space,
 }
 
