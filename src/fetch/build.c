@@ -1,9 +1,12 @@
 #include "fetch/build.h"
 
+#include <ctype.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "fetch/process.h"
@@ -16,6 +19,7 @@ static void free_built(struct built *b)
 {
     free(b->name);
     free(b->version);
+    free(b->filename);
     free(b->reason);
     free(b->source);
     store_set_close(b->set);
@@ -82,8 +86,12 @@ static const char *failed_before(const struct builds *b, const char *sha256)
 static void note_failure(struct builds *b, const struct source *s, const struct explain *why)
 {
     if (b->n < BUILDS_MAX)
-        b->items[b->n++] =
-            (struct built){xstrdup(s->name), xstrdup(s->version), NULL, xstrdup(why->reason), xstrdup(s->sha256)};
+        b->items[b->n++] = (struct built){
+            .name = xstrdup(s->name),
+            .version = xstrdup(s->version),
+            .reason = xstrdup(why->reason),
+            .source = xstrdup(s->sha256),
+        };
 }
 
 static int build_new(struct process *p, const struct source *s, struct built *ret, struct explain *why)
@@ -244,16 +252,39 @@ static char *address_of(const char *spec, bool *ret_git)
     return *ret_git || has_ending(start, strcspn(start, "?# \t")) ? xstrndup(start, size) : NULL;
 }
 
-/* name[extras]==version, with its condition. */
+/* Of a path what may stand in a URL (RFC 3986, section 3.3). */
+static void add_path(struct buf *out, const char *path)
+{
+    for (const char *c = path; *c; c++)
+        if (isalnum((unsigned char)*c) || strchr("/-._~", *c))
+            (void)buf_append(out, c, 1);
+        else
+            (void)buf_printf(out, "%%%02X", (unsigned char)*c);
+}
+
+/* name[extras] @ file:..., with its condition: exactly what was built, whatever else the index has of that version. */
 static char *instead_of(const char *spec, const struct built *b)
 {
-    const char *marker = strchr(spec, '@'), *extras = strchr(spec, '['), *end = extras ? strchr(extras, ']') : NULL;
+    const char *at = strchr(spec, '@'), *extras = memchr(spec, '[', (size_t)(at - spec));
+    const char *end = extras ? memchr(extras, ']', (size_t)(at - extras)) : NULL, *marker = strstr(at, " ;");
+    autobuf struct buf out = BUF_INIT;
 
-    marker = marker ? strstr(marker, " ;") : NULL;
-    if (!extras || !end || extras > strchr(spec, '@'))
-        extras = end = NULL;
-    return xasprintf("%s%.*s==%s%s", b->name, end ? (int)(end + 1 - extras) : 0, extras ? extras : "", b->version,
-                     marker ? marker : "");
+    (void)buf_printf(&out, "%s%.*s @ file://", b->name, end ? (int)(end + 1 - extras) : 0, end ? extras : "");
+    add_path(&out, store_set_tree(b->set));
+    (void)buf_puts(&out, "/");
+    add_path(&out, b->filename);
+    (void)buf_puts(&out, marker ? marker : "");
+    return buf_steal(&out, NULL);
+}
+
+int build_parse_spec(const char *spec, struct requirement *ret)
+{
+    const char *at = strstr(spec, " @ file:");
+    autofree char *name = at ? xstrndup(spec, (size_t)(at - spec)) : NULL;
+    int r = requirement_parse(name ? name : spec, ret, NULL);
+
+    ret->has_url = ret->has_url || at;
+    return r;
 }
 
 static void build_one_addressed(struct process *p, struct request *q, const char *url, bool git)

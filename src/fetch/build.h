@@ -19,6 +19,7 @@ struct err;
 struct explain;
 struct process;
 struct request;
+struct requirement;
 struct store_set;
 
 #define BUILDS_MAX 30         /* of one installation */
@@ -40,6 +41,7 @@ void source_fini(struct source *s);
 /* A wheel that was built, now or earlier. */
 struct built {
     char *name, *version;  /* of the wheel; name normalised */
+    char *filename;        /* in the tree of set */
     struct store_set *set; /* whose tree holds it and nothing else; NULL: building it failed */
     char *reason;          /* then; else NULL */
     char *source;          /* sha256 of what it was built of */
@@ -66,6 +68,9 @@ void build_addressed(struct process *p);
 
 /* How a request is put to the resolver. */
 const char *build_spec(const struct request *q);
+
+/* As requirement_parse, and of what build_spec makes: that names a file, which nobody may write from outside. */
+int build_parse_spec(const char *spec, struct requirement *ret);
 
 /* ---- between the files ---- */
 

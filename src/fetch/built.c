@@ -50,16 +50,23 @@ static void question_of_spec(const struct process *p, const char *name, const ch
 static bool take_info(struct store_set *set, const char *sha256, struct built *ret)
 {
     autorecord struct record info = RECORD_INIT;
-    const char *name, *version, *source;
+    const char *name, *version, *source, *filename;
 
     if (record_parse(store_set_info(set), strlen(store_set_info(set)), &info) < 0)
         return false;
     name = record_value(&info, "built");
     version = record_value(&info, "version");
     source = record_value(&info, "source");
-    if (!name || !version || !source || (sha256 && strcmp(source, sha256) != 0))
+    filename = record_value(&info, "file");
+    if (!name || !version || !source || !filename || (sha256 && strcmp(source, sha256) != 0))
         return false;
-    *ret = (struct built){xstrdup(name), xstrdup(version), set, NULL, xstrdup(source)};
+    *ret = (struct built){
+        .name = xstrdup(name),
+        .version = xstrdup(version),
+        .filename = xstrdup(filename),
+        .set = set,
+        .source = xstrdup(source),
+    };
     return true;
 }
 
@@ -179,6 +186,7 @@ int built_keep(struct process *p, const struct source *s, const char *wheel, str
     id = xasprintf("%s-built", hash);
     record_add(&info, "built", s->name);
     record_add(&info, "version", version);
+    record_add(&info, "file", name);
     record_add(&info, "source", s->sha256);
     r = store_work_begin(p->store, &w, e);
     if (r < 0)

@@ -51,7 +51,7 @@ static enum asking how_asked(const char *const *specs, size_t n, const char *key
     for (size_t i = 0; i < n; i++) {
         struct requirement parsed;
 
-        if (requirement_parse(specs[i], &parsed, NULL) == 0 && strcmp(parsed.name, key) == 0)
+        if (build_parse_spec(specs[i], &parsed) == 0 && strcmp(parsed.name, key) == 0)
             return parsed.has_url || strstr(specs[i], "==") ? ASKED_EXACTLY : ASKED;
     }
     return NOT_ASKED;

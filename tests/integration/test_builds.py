@@ -33,6 +33,7 @@ def fill(index):
         add(index, source("toy-below", version, needs=["toy-tree"]))
     for made in (source("toy-mixed", "2.0"), make_wheel("toy-mixed", "1.0"), source("toy-mixed", "0.5")):
         add(index, made)
+    add(index, source("toy-mixed", "1.0", files={"toy_mixed.py": "VALUE = 'from source'\n"}))
     # Needs itself by way of another; needs what needs to be built.
     add(index, source("toy-egg", requires=["toy-hen"]))
     add(index, source("toy-hen", requires=["toy-egg"]))
@@ -139,9 +140,13 @@ def test_wheels_are_preferred(shop):
 
 def test_by_address(both):
     server = both.serve(ALLOW)
-    address = both.index.file_url("toy-below", "toy_below-2.0.tar.gz")
-    result = install(server, f"toy-below @ {address}")
-    assert not result.is_error and "installed 2.0" in result.text and module(server, "toy_below", result.session) == "2.0", result
+    # Exactly that, though the index has a wheel of the same version.
+    address = both.index.file_url("toy-mixed", "toy_mixed-1.0.tar.gz")
+    result = install(server, f"toy-mixed[none] @ {address} ; python_version > '3'", "toy-plain")
+    assert not result.is_error and "installed 1.0" in result.text, result
+    assert value(server, "toy_mixed", result.session) == "'from source'"
+    more = install(server, "toy-good", session=result.session)
+    assert not more.is_error and value(server, "toy_mixed", result.session) == "'from source'", more
     result = install(server, "toy-x @ git+https://127.0.0.1:1/x", session="new")
     assert result.is_error and "git is not built" in result.text, result
 
