@@ -19,10 +19,11 @@
 #include "sandbox/run.h"
 #include "sandbox/syscalls.h"
 
-#define MEMORY_BYTES (2048 * MIB)
+#define FETCH_MEMORY (2048 * MIB)
+#define BUILD_MEMORY (4096 * MIB) /* with namespaces its files too, which are in memory */
 #define PROCESSES 256
-#define TMP_BYTES (64 * MIB) /* TMPDIR is in the store: what is large goes there */
-#define BUILD_BYTES (1024 * MIB)
+#define TMP_BYTES (64 * MIB)     /* TMPDIR is in the store: what is large goes there */
+#define BUILD_BYTES (3072 * MIB) /* a source, a copy of it, a second one, a wheel of that */
 #define FILE_BYTES (4096 * MIB)
 #define OUTPUT_KEPT (512 * KIB)
 #define LINE_BYTES 1000
@@ -76,6 +77,11 @@ void box_close(struct box *box)
 
 /* ---- one sandbox ---- */
 
+static uint64_t memory_of(const struct box_run *run)
+{
+    return run->kind == BOX_FETCH ? FETCH_MEMORY : BUILD_MEMORY;
+}
+
 static int make_plan(const struct box *box, const struct box_run *run, struct plan *ret, struct err *e)
 {
     autofree struct sandbox_mount *mounts = xnew_n(struct sandbox_mount, run->n_mounts + 1);
@@ -84,7 +90,7 @@ static int make_plan(const struct box *box, const struct box_run *run, struct pl
         .tmp_bytes = TMP_BYTES,
         .shm_bytes = TMP_BYTES,
         .workspace_bytes = run->kind == BOX_FETCH ? TMP_BYTES : BUILD_BYTES,
-        .memory_bytes = MEMORY_BYTES,
+        .memory_bytes = memory_of(run),
         .processes = PROCESSES,
         .network = run->kind == BOX_BUILD ? NETWORK_NONE : NETWORK_HOST,
         .tier = box->tier,
@@ -259,10 +265,17 @@ static void follow(struct output *o, int pipe, int report)
 static int run_in(const struct box *box, const struct sandbox *s, const struct plan *plan, const struct box_run *run,
                   struct output *o, int *ret_status, struct err *e)
 {
-    static const struct enter_limit limits[] = {
-        {RLIMIT_CORE, 0},           {RLIMIT_NPROC, PROCESSES}, {RLIMIT_NOFILE, 4096},       {RLIMIT_FSIZE, FILE_BYTES},
-        {RLIMIT_MEMLOCK, 64 * KIB}, {RLIMIT_MSGQUEUE, 0},      {RLIMIT_DATA, MEMORY_BYTES}, {RLIMIT_NICE, 0},
-        {RLIMIT_RTPRIO, 0},         {RLIMIT_SIGPENDING, 1024},
+    const struct enter_limit limits[] = {
+        {RLIMIT_CORE, 0},
+        {RLIMIT_NPROC, PROCESSES},
+        {RLIMIT_NOFILE, 4096},
+        {RLIMIT_FSIZE, FILE_BYTES},
+        {RLIMIT_MEMLOCK, 64 * KIB},
+        {RLIMIT_MSGQUEUE, 0},
+        {RLIMIT_DATA, memory_of(run)},
+        {RLIMIT_NICE, 0},
+        {RLIMIT_RTPRIO, 0},
+        {RLIMIT_SIGPENDING, 1024},
     };
     const char *readable[PLAN_TARGETS_MAX];
     autofree const char **writable = xnew_n(const char *, run->n_mounts + 1);
@@ -326,7 +339,7 @@ int box_run(struct box *box, const struct box_run *run, struct buf *ret_output, 
         (void)cgroup_usage(&box->builder.cgroups, s.id, &usage, NULL);
     if (usage.memory_kills && (r < 0 || *ret_status != 0))
         r = err_set(e, ENOMEM, "%s takes more memory than the %zu MiB that it may use",
-                    run->kind == BOX_FETCH ? "fetching" : "building", MEMORY_BYTES / MIB);
+                    run->kind == BOX_FETCH ? "fetching" : "building", (size_t)(memory_of(run) / MIB));
     if (end_sandbox(box, &s, &ending) < 0 && r == 0)
         r = err_set(e, ending.code, "%s", ending.text);
     return r;

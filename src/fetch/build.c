@@ -13,6 +13,8 @@
 #include "packages/blame.h"
 #include "packages/explain.h"
 #include "packages/requirement.h"
+#include "packages/suspects.h"
+#include "packages/words.h"
 #include "store/store.h"
 
 static void free_built(struct built *b)
@@ -184,39 +186,54 @@ static bool recall_all(struct process *p, const char *const *specs, size_t n, co
 
 static bool may_be_source(enum explain_kind kind)
 {
-    return kind == EXPLAIN_NO_WHEEL || kind == EXPLAIN_NO_VERSION || kind == EXPLAIN_PLATFORM;
+    return kind == EXPLAIN_NO_WHEEL || kind == EXPLAIN_NO_VERSION || kind == EXPLAIN_PLATFORM ||
+           kind == EXPLAIN_CONFLICT;
+}
+
+/* 0: built. -ENOENT: there is nothing to build of that name, or building it is of no use; ret_why says which. */
+static int build_one(struct process *p, const char *name, const char *const *specs, size_t n,
+                     const struct explain *said, struct explain *ret_why)
+{
+    autosource struct source source = {NULL};
+    int r = check_bounds(p, name, ret_why);
+
+    if (r == 0)
+        r = source_find(p, name, NULL, specs, n, said, &source, ret_why);
+    if (r == 0)
+        r = add_built(p, &source, ret_why);
+    if (r == 0)
+        built_remember(p, name, spec_of(specs, n, name), &p->builds->items[p->builds->n - 1]);
+    return r;
 }
 
 bool build_missing(struct process *p, const char *const *specs, size_t n, struct explain *why)
 {
-    autosource struct source source = {NULL};
-    autofree char *name = xstrdup(why->package);
-    const char *spec = spec_of(specs, n, name);
-    struct explain other = {0};
-    int r;
+    autowords struct words suspects = {NULL, 0};
 
     if (p->builds_allowed == BUILDS_NONE)
         return false;
     if (p->offline)
         return recall_all(p, specs, n, why);
-    if (!may_be_source(why->kind) || !*name || count(p->builds, name) >= BUILDS_PER_NAME)
+    if (!may_be_source(why->kind))
         return false;
-    r = check_bounds(p, name, &other);
-    if (r == 0)
-        r = source_find(p, name, NULL, specs, n, why, &source, &other);
-    if (r == 0)
-        r = add_built(p, &source, &other);
-    if (r == 0) {
-        built_remember(p, name, spec, &p->builds->items[p->builds->n - 1]);
-        return true;
-    }
-    /* Nothing to build: what the resolver said counts, unless that is that nothing is built. */
-    if (p->error || (r == -ENOENT && why->kind != EXPLAIN_NO_WHEEL)) {
+    suspects_of(why, &suspects);
+    for (size_t i = 0; i < suspects.n && !p->error; i++) {
+        struct explain other = {0};
+        int r;
+
+        if (count(p->builds, suspects.items[i]) >= BUILDS_PER_NAME)
+            continue;
+        r = build_one(p, suspects.items[i], specs, n, why, &other);
+        if (r == 0)
+            return true;
+        /* Nothing to build: what the resolver said counts, unless that is that nothing is built. */
+        if (!p->error && (r != -ENOENT || (why->kind == EXPLAIN_NO_WHEEL && i + 1 == suspects.n))) {
+            explain_fini(why);
+            *why = other;
+            return false;
+        }
         explain_fini(&other);
-        return false;
     }
-    explain_fini(why);
-    *why = other;
     return false;
 }
 

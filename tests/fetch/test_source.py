@@ -87,10 +87,17 @@ class TestPick(unittest.TestCase):
         self.assertEqual(found.filename, "toy-1.0.tar.gz")
 
 
+    def test_a_wheel_needs_no_source(self):
+        wheel = pages.Link("toy", "1.0", "toy-1.0-py3-none-any.whl", "http://files/toy-1.0-py3-none-any.whl")
+        pick = lambda *links: source.pick(list(links), [], [], set(), versions.Version("3.11"))  # noqa: E731
+        self.assertTrue(pick(link("0.9"), wheel, link("1.0")).is_wheel)
+        self.assertFalse(pick(link("1.1"), wheel, link("1.0")).is_wheel)
+
+
 class TestPages(unittest.TestCase):
     def test_names(self):
         for filename, version in (("toy_x-1.0.tar.gz", "1.0"), ("Toy.X-1.0-2.zip", "1.0-2"), ("toy-x-1.0.tgz", "1.0"),
-                                  ("toy-1.0.tar.gz", None), ("toy-x-y-1.0.tar.gz", None), ("toy_x-1.0-py3-none-any.whl", None),
+                                  ("toy-1.0.tar.gz", None), ("toy-x-y-1.0.tar.gz", None), ("toy_x-1.0-py3-none-any.whl", "1.0"),
                                   ("toy_x-1.0.tar.gz.asc", None)):  # fmt: skip
             self.assertEqual(pages.version_of(filename, "toy-x"), version, filename)
 
@@ -100,10 +107,10 @@ class TestPages(unittest.TestCase):
             <a href="toy%%2D3.0.tar.gz">q</a>
             <a href="other-1.0.tar.gz">o</a><a href="http://[bad">b""" % ("A" * 64)  # fmt: skip
         self.assertRaises(Problem, pages.parse, text, "text/html", "http://index/simple/toy/", "toy")
-        one, two, three = pages.parse(text.partition('<a href="http://[bad')[0], "text/html", "http://index/simple/toy/", "toy")
+        one, two, wheel, three = pages.parse(text.partition('<a href="http://[bad')[0], "text/html", "http://index/simple/toy/", "toy")
         self.assertEqual((one.url, one.sha256, one.requires_python, one.yanked), ("http://files/x/toy-1.0.tar.gz", "a" * 64, ">=3", False))
         self.assertEqual((two.url, two.sha256, two.yanked), ("http://files/toy-1.1.zip#md5=00", None, True))
-        self.assertEqual(three.version, "3.0")
+        self.assertEqual((wheel.version, wheel.is_wheel, three.version, three.is_wheel), ("2.0", True, "3.0", False))
 
     def test_json(self):
         entry = {"filename": "toy-1.0.tar.gz", "url": "toy-1.0.tar.gz", "hashes": {"sha256": "b" * 64}, "size": 5, "yanked": "x",
@@ -170,6 +177,13 @@ class TestSource(unittest.TestCase):
         for lines in (["set UV_DEFAULT_INDEX=" + self.url("c")], ["set UV_DEFAULT_INDEX=" + self.url("a"), "spec toy>1"],
                       ["set UV_DEFAULT_INDEX=" + self.url("a"), "exclude 1.0"], ["no-index 1"]):  # fmt: skip
             self.assertEqual(self.find(*lines)[:2], ["toy", "no-source"], lines)
+
+    def test_what_has_a_wheel(self):
+        for tag, kind in (("py3-none-any", "no-source"), ("cp311-cp311-win_amd64", None)):
+            page = b'<a href="/files/toy-1.0.tar.gz">s</a><a href="/files/toy-1.0-%s.whl">w</a>' % tag.encode()
+            self.serve("/a/toy/", page)
+            self.serve("/files/toy-1.0.tar.gz", self.data)
+            self.assertEqual(self.find("set UV_DEFAULT_INDEX=" + self.url("a"))[1], kind or "1.0")
 
     def test_find_links(self):
         folder = os.path.join(self.place.top, "links")

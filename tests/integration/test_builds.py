@@ -34,6 +34,11 @@ def fill(index):
     for made in (source("toy-mixed", "2.0"), make_wheel("toy-mixed", "1.0"), source("toy-mixed", "0.5")):
         add(index, made)
     add(index, source("toy-mixed", "1.0", files={"toy_mixed.py": "VALUE = 'from source'\n"}))
+    # The resolver names more than what is missing: an old release without wheel; with pip, a conflict.
+    add(index, source("toy-many", "1.0"))
+    for version in ("2.0", "2.1"):
+        add(index, make_wheel("toy-many", version, ["toy-leaf>=1"]))
+    add(index, source("toy-leaf"))
     # Needs itself by way of another; needs what needs to be built.
     add(index, source("toy-egg", requires=["toy-hen"]))
     add(index, source("toy-hen", requires=["toy-egg"]))
@@ -127,6 +132,14 @@ def test_what_a_wheel_needs_may_be_source_and_so_on(both):
         return
     result = install(server, "toy-tool", session="new")
     assert not result.is_error and value(server, "toy_tool", result.session) == "'built'", result
+
+
+def test_what_is_missing_is_found_among_what_is_named(both):
+    server = both.serve(ALLOW)
+    n = len(downloads(both.index, "toy-many"))
+    result = install(server, "toy-many")
+    assert not result.is_error and "toy-many: installed 2.1" in result.text and "toy-leaf==1.0" in result.text, result
+    assert len(downloads(both.index, "toy-many")) == n
 
 
 def test_wheels_are_preferred(shop):

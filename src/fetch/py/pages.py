@@ -1,6 +1,6 @@
 """
-Which source distributions an index has: its page of a package, in HTML (PEP 503) or JSON (PEP 691), and directories and
-pages of --find-links. What is read was written by somebody else: it is bounded, and only looked at.
+Which source distributions and wheels an index has: its page of a package, in HTML (PEP 503) or JSON (PEP 691), and
+directories and pages of --find-links. What is read was written by somebody else: it is bounded, and only looked at.
 """
 
 import http.client
@@ -13,7 +13,7 @@ from urllib.parse import quote, unquote, urldefrag, urljoin, urlsplit
 
 from .download import BLOCK, TRIES
 from .http import Transient, host_of, local_path, network
-from .names import normal
+from .names import WheelName, normal
 from .problem import INDEX, TIMEOUT, TOO_LARGE, Problem
 
 PAGE_MAX = 32 << 20
@@ -24,16 +24,23 @@ ENDINGS = (".tar.gz", ".tgz", ".zip")
 
 
 class Link:
-    """A source distribution. sha256, size: None when the page does not say."""
+    """A source distribution, or a wheel. sha256, size: None when the page does not say."""
 
     def __init__(self, name, version, filename, url):
         self.name, self.version, self.filename, self.url = name, version, filename, url
+        self.is_wheel = filename.endswith(".whl")
         self.sha256 = self.size = None
         self.requires_python, self.yanked = "", False
 
 
 def version_of(filename, name):
-    """The version in the name of a package's source distribution; None: it is none of this package."""
+    """The version in the name of a package's source distribution or wheel; None: it is none of this package."""
+    if filename.endswith(".whl"):
+        try:
+            wheel = WheelName(filename)
+        except Problem:
+            return None
+        return wheel.version if wheel.name == name else None
     for ending in ENDINGS:
         if filename.lower().endswith(ending):
             stem = filename[: -len(ending)]

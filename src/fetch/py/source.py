@@ -14,10 +14,11 @@ from urllib.parse import unquote, urlsplit
 from . import auth, toml
 from .download import Download, Settings
 from .job import Wheel, write_file
-from .names import normal
+from .names import WheelName, normal
 from .pages import ENDINGS, Link, Reader, version_of
 from .problem import INDEX, Problem, one_line
 from .resolve import pip_folder
+from .tags import Ranking
 from .versions import Specifier, Version, of_requirement
 
 FILE = "sdist"  # what was downloaded
@@ -198,7 +199,7 @@ def pick(links, wanted, hints, excluded, python):
         met = sum(specifier.fits(version) for specifier in hints)
         if hints and not met:
             continue
-        place = (met, names_pre or not version.is_pre, version.key(), link.filename.endswith(".gz"))
+        place = (met, names_pre or not version.is_pre, version.key(), link.is_wheel, link.filename.endswith(".gz"))
         if best is None or place > best[0]:
             best = (place, link)
     return best[1] if best else None
@@ -214,8 +215,12 @@ def _choose(job, name, environ, reader):
             excluded.add(Version(text).key())
         except ValueError:
             pass
+    ranking = Ranking()
     links = _links(job, name, environ, reader)
+    links = [link for link in links if not link.is_wheel or ranking.key(WheelName(link.filename)) is not None]
     link = pick(links, wanted, hints, excluded, Version("%d.%d.%d" % sys.version_info[:3]))
     if link is None:
         raise Problem(NO_SOURCE, "there is no source distribution of it that fits either")
+    if link.is_wheel:
+        raise Problem(NO_SOURCE, "there is a wheel of %s" % one_line(link.version))
     return link
