@@ -21,6 +21,7 @@
 #include "packages/child.h"
 #include "packages/explain.h"
 #include "packages/requirement.h"
+#include "packages/wanted.h"
 #include "packages/words.h"
 
 extern char **environ;
@@ -38,6 +39,7 @@ static void look(struct fetch *f);
 static void free_fetch(struct fetch *f)
 {
     words_fini(&f->specs);
+    words_fini(&f->hashes);
     free(f->executable);
     free(f->version);
     free(f->prefix);
@@ -206,8 +208,12 @@ static void write_job(const struct fetch *f, struct buf *job)
     record_add(job, "uv", f->uv);
     if (f->all->offline)
         record_add(job, "offline", "1");
+    if (f->of_file)
+        record_add(job, "of-file", "1");
     for (size_t i = 0; i < f->specs.n; i++)
         record_add(job, "spec", f->specs.items[i]);
+    for (size_t i = 0; i < f->hashes.n; i++)
+        record_add(job, "hash", f->hashes.items[i]);
 }
 
 static void start_process(struct fetch *f)
@@ -323,10 +329,15 @@ static void on_tick(uv_timer_t *timer)
 
 static int take_specs(struct fetch *f, const struct fetch_request *request, struct err *e)
 {
+    const size_t most = request->of_file ? WANTED_MAX : LIMIT_PACKAGES;
+
     if (request->n_specs == 0)
         return err_set(e, EINVAL, "no packages were named");
-    if (request->n_specs > LIMIT_PACKAGES)
-        return err_set(e, E2BIG, "%zu packages in one call; at most %d are accepted", request->n_specs, LIMIT_PACKAGES);
+    if (request->n_specs > most)
+        return err_set(e, E2BIG, "%zu packages in one call; at most %zu are accepted", request->n_specs, most);
+    f->of_file = request->of_file;
+    for (size_t i = 0; i < request->n_hashes; i++)
+        words_add(&f->hashes, request->hashes[i]);
     for (size_t i = 0; i < request->n_specs; i++) {
         const char *start = request->specs[i] + strspn(request->specs[i], " \t");
         autofree char *spec = xstrdup(start);

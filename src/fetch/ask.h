@@ -37,7 +37,8 @@ struct fetch {
     void (*progress)(void *data, double seconds, const char *line);
     void (*done)(void *data, struct fetch_outcome *outcome);
     void *data;
-    struct words specs;
+    struct words specs, hashes;
+    bool of_file;
     char *executable, *version, *prefix, *base_prefix, *sites, *layer;
     int64_t timeout_ms, start_us, told_us;
 

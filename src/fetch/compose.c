@@ -310,6 +310,9 @@ void compose(struct process *p, struct reply *ret)
     *ret = (struct reply){0};
     if (!p->error && p->found.n)
         set = make_whole_set(p);
+    for (size_t i = 0; p->error && i < p->n; i++) /* as far as that came, which is nothing */
+        if (p->requests[i].state == REQUEST_DONE && !p->there[i])
+            p->requests[i].state = REQUEST_WAITING;
     report(p, set != NULL, ret);
     ret->error = xstrdup(p->error);
     ret->ok = ret->ok && !ret->error;

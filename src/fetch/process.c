@@ -48,6 +48,12 @@ void process_say(const char *line)
         (void)fd_write_all(STDOUT_FILENO, shown, size);
 }
 
+void process_add_hashes(const struct process *p, struct buf *job)
+{
+    for (size_t i = 0; i < p->hashes.n; i++)
+        (void)buf_printf(job, "hash %s\n", p->hashes.items[i]);
+}
+
 /* ---- the job ---- */
 
 static int read_job(struct record *ret)
@@ -74,6 +80,8 @@ static const char *need(struct process *p, const char *key)
 
 static void take_requests(struct process *p)
 {
+    bool of_file = record_value(&p->job, "of-file") != NULL;
+
     p->requests = xnew_n(struct request, p->job.n + 1);
     for (size_t i = 0; i < p->job.n; i++) {
         const char *spec = p->job.entries[i].value;
@@ -81,6 +89,8 @@ static void take_requests(struct process *p)
         struct requirement parsed;
         struct err e = ERR_INIT;
 
+        if (strcmp(p->job.entries[i].key, "hash") == 0)
+            words_add(&p->hashes, spec);
         if (strcmp(p->job.entries[i].key, "spec") != 0)
             continue;
         if (requirement_parse(spec, &parsed, &e) < 0) {
@@ -91,6 +101,7 @@ static void take_requests(struct process *p)
         q->key = xstrdup(parsed.name);
         q->bare = !parsed.has_extras && !parsed.has_version && !parsed.has_url && !parsed.has_marker;
         q->has_marker = parsed.has_marker;
+        q->of_file = of_file;
         p->n++;
     }
     p->attempted = xnew_n(bool, p->n + 1);

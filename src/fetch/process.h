@@ -36,6 +36,7 @@ struct process {
     const char *key, *layer_id;
     const char *uv; /* NULL: pip */
     bool offline;
+    struct words hashes; /* "name sha256", see fetch.h */
     struct request *requests;
     size_t n;
 
@@ -58,6 +59,9 @@ struct process {
     size_t n_attempted;
     char *error; /* of the whole: nothing else is tried */
 };
+
+/* Lines of the job: the files that may be used. */
+void process_add_hashes(const struct process *p, struct buf *job);
 
 /* `resolve` or `unpack` with these lines of the job, to which what is common to both is added. 0 with the exit status
  * (-1: a signal ended it, see e) and output; -errno and e: it was not run. */

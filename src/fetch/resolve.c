@@ -128,6 +128,7 @@ int resolve_specs(struct process *p, const char *const *specs, size_t n, int pin
     for (size_t i = 0; i < n; i++)
         (void)buf_printf(&job, "spec %s\n", specs[i]);
     add_pins(p, specs, n, pins, &job);
+    process_add_hashes(p, &job);
     if (tool_run(p, "resolve", buf_str(&job), &output, &status, &e) < 0 || status < 0) {
         process_fail(p, "%s", e.text);
         return -EIO;

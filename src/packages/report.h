@@ -16,6 +16,7 @@ struct request {
     char *key; /* its normalised name */
     bool bare; /* nothing but a name */
     bool has_marker;
+    bool of_file; /* where conditions are expected not to hold */
     enum request_state state;
     char *reason; /* when it failed */
 };

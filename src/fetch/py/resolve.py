@@ -22,6 +22,7 @@ WHEELS = "wheels"  # where pip puts them, below the current directory
 # code. So that is taken out of pip; one in which it is not found where it should be is not used. And what the base
 # environment has counts as there.
 _guarded_pip = """
+import re
 import sys
 
 folder = sys.argv.pop(1)
@@ -51,6 +52,25 @@ def make_thrifty(cls, *others, **named):
 
 
 RequirementCommand.make_resolver = classmethod(make_thrifty)
+
+# Where files are named by their hashes, pip prefers them; what it chose is looked at afterwards in any case.
+named = {}
+with open("job", encoding="utf-8", errors="surrogateescape") as job:
+    for line in job:
+        words = line.split()
+        if words[:1] == ["hash"]:
+            named.setdefault(words[1], []).append(words[2])
+if named:
+    from pip._internal.index import package_finder
+    from pip._internal.utils.hashes import Hashes
+
+    filter_unallowed_hashes = package_finder.filter_unallowed_hashes
+
+    def filter_named(candidates, hashes, project_name):
+        its = named.get(re.sub("[-_.]+", "-", project_name).lower())
+        return filter_unallowed_hashes(candidates, Hashes({"sha256": its}) if its else hashes, project_name)
+
+    package_finder.filter_unallowed_hashes = filter_named
 from pip._internal.cli.main import main
 
 sys.argv[0] = "pip"
@@ -102,7 +122,7 @@ def _uv(uv, job, common):
     if status:
         return status if status > 0 else 128 - status
     with open("pylock.toml", encoding="utf-8") as file:
-        write_lock(lock.read(file.read(), os.getcwd()))
+        write_lock(lock.read(file.read(), os.getcwd(), job.hashes()))
     return 0
 
 
