@@ -47,7 +47,8 @@ def test_hashes_of_a_requirements_file(own_both):
 
 
 @pytest.mark.parametrize("case, says", [
-    ("wrong", r"no file that fits here has a --hash that was given for toy-good 1\.1$"), ("dependency", r"these are needed and have none: toy-dep 1\.2$"),
+    ("wrong", r"no file that fits here has a --hash that was given for toy-good 1\.1$"),
+    ("dependency", r"these are needed and have none: toy-dep 1\.2$"),
     ("silent", r"--hash that was given for toy-silent 1\.0$"),
 ], ids=["wrong", "dependency", "silent"])  # fmt: skip
 def test_hashes_that_do_not_fit(own_both, case, says):
