@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -52,6 +53,7 @@ static void free_fetch(struct fetch *f)
     free(f->last_line);
     reply_fini(&f->reply);
     fd_close(&f->file);
+    fd_close(&f->hold);
     free(f);
 }
 
@@ -216,6 +218,19 @@ static void write_job(const struct fetch *f, struct buf *job)
         record_add(job, "hash", f->hashes.items[i]);
 }
 
+/* 0 or -1 with errno. ret_other: the end for the process. */
+static int make_hold(struct fetch *f, int *ret_other)
+{
+    int ends[2];
+
+    fd_close(&f->hold);
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
+        return -1;
+    f->hold = ends[0];
+    *ret_other = ends[1];
+    return 0;
+}
+
 static void start_process(struct fetch *f)
 {
     static const struct child_ops ops = {on_line, on_child_done};
@@ -230,8 +245,11 @@ static void start_process(struct fetch *f)
     params.extra_fd = f->file;
     if (f->file < 0)
         (void)err_set(&e, -f->file, "an anonymous file for the process that fetches packages");
+    else if (make_hold(f, &params.lock_fd) < 0)
+        (void)err_errno(&e, "a socket for the process that fetches packages");
     else
         (void)child_start(f->all->loop, &params, &ops, f, &f->child, &e);
+    fd_close(&params.lock_fd);
     if (e.code) {
         fail(f, e.text);
         return;
@@ -360,7 +378,7 @@ int fetch_start(struct fetcher *all, const struct fetch_request *request,
     uv_timer_t *const timers[] = {&f->deadline, &f->tick};
 
     f->all = all;
-    f->file = -1;
+    f->file = f->hold = -1;
     if (take_specs(f, request, e) < 0) {
         free_fetch(f);
         return -e->code;

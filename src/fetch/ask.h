@@ -48,6 +48,7 @@ struct fetch {
     int n_timers;
     struct child *child;
     int file; /* the job, then the result; -1: none */
+    int hold; /* holds the set of the result, as long as it is open; -1: none */
     char *line, *last_line;
     bool timed_out, cancelled;
 

@@ -233,7 +233,7 @@ void fetch_hook(int argc, char **argv)
         return;
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* and the builder ends with this process */
     (void)prctl(PR_SET_NAME, "cellblock-fetch");
-    if (getppid() != parent || fd_set_cloexec(FETCH_FD, true) < 0)
+    if (getppid() != parent || fd_set_cloexec(FETCH_FD, true) < 0 || fd_set_cloexec(FETCH_HOLD_FD, true) < 0)
         exit(2);
     (void)signal(SIGPIPE, SIG_IGN);
     exit(run());

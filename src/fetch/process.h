@@ -28,7 +28,8 @@ struct store;
 struct store_set;
 struct store_work;
 
-#define FETCH_FD 3 /* the job, and then the result */
+#define FETCH_FD 3      /* the job, and then the result */
+#define FETCH_HOLD_FD 4 /* a socket: the set of the result, held until the server has opened it (store_set_hold) */
 
 struct process {
     struct record job; /* what follows points into it */
