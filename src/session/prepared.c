@@ -59,7 +59,7 @@ static void fail(struct prepared *p, const char *text)
         free_now(p);
         return;
     }
-    log_error("%s", whole);
+    log_error("%.*s", (int)strcspn(whole, "\n"), whole);
     p->done(p->data, NULL, NULL, whole);
 }
 

@@ -397,6 +397,34 @@ class TestInstalling(CellCase):
             self.assertEqual(self.specs(code), [expected], code)
             self.assertEqual(self.text, "told\n")
 
+    def test_from_code(self):
+        before = "import os, subprocess, sys\n"
+        for code, expected in {
+            "subprocess.check_call([sys.executable, '-m', 'pip', 'install', 'a>1', '-q']);": "told\n",
+            "subprocess.check_call(['pip', 'install', '--upgrade', 'a>1'], stdout=-3, stderr=-3);": "",
+            "print(subprocess.check_output('pip install \"a>1\"', shell=True))": "b'told\\n'\n",
+            "r = subprocess.run('pip install \"a>1\" && echo x', shell=True, capture_output=True, text=True)\n"
+            "print(r.args, r.stdout.split())": "pip install \"a>1\" && echo x ['told', 'x']\n",
+            "os.system('pip install \"a>1\"');": "told\n",
+            "get_ipython().run_cell_magic('bash', '', '# first\\npip install -q \"a>1\"\\n\\necho pip install b')": "told\npip install b\n",
+            "print([os.popen('pip install \"a>1\"').read()])": "['told\\n']\n",
+        }.items():
+            self.assertEqual(self.specs(before + code), [["a>1"]], code)
+            self.assertEqual(self.text, expected)
+        self.assertEqual(self.specs(before + "print(subprocess.call(['pip', 'install', 'a'], stderr=-3), os.system('pip install a'))",
+                                    "error"), [["a"], ["a"]])  # fmt: skip
+        self.assertEqual(self.text, "told\n1 256\n")
+
+    def test_not_ours(self):
+        self.ok("import os, subprocess, sys\nopen('python', 'w').write('#!/bin/sh\\necho its own')\nos.chmod('python', 0o755)")
+        for code in ("subprocess.run([os.path.abspath('python'), '-m', 'pip', 'install', 'a']);",
+                     "subprocess.run('echo its own; pip --version >/dev/null', shell=True);",
+                     "subprocess.run(['echo', 'its own'], shell=False);",
+                     "import threading\nt = threading.Thread(target=lambda: subprocess.run(['./python', '-m', 'pip', 'install', 'a']))\n"
+                     "t.start(); t.join();"):  # fmt: skip
+            self.assertEqual(self.specs(code), [], code)
+            self.assertEqual(self.text, "its own\n")
+
     def test_upgrade_is_not_dropped_silently(self):
         self.assertEqual(self.specs("%pip install -U numpy"), [["numpy"]])
         self.assertIn("-U is not followed", self.text)

@@ -167,8 +167,24 @@ def script(call):
     _script(call, argv, options)
 
 
+def _install_first(text):
+    """Installations at the top of a shell's script go the way of %pip: its own pip could not. Returns what is left."""
+    from . import pip
+
+    lines = text.split("\n")
+    for i, line in enumerate(lines):
+        line = line.strip()
+        if pip.handles(line) and not line.endswith("\\"):
+            pip.command(line, None)
+            lines[i] = ""
+        elif line and not line.startswith("#"):
+            break
+    return "\n".join(lines)
+
+
 def _script(call, argv, options):
-    body = call.body.encode("utf-8", "surrogateescape") + b"\n"
+    text = _install_first(call.body) if argv[0] in ("sh", "bash", shell_path()) else call.body
+    body = text.encode("utf-8", "surrogateescape") + b"\n"
     try:
         if "--out" in options or "--err" in options:
             pipe = subprocess.PIPE

@@ -40,6 +40,12 @@ def handles(command):
     return any(_starts.match(part) for part in _joined.split(command.strip()))
 
 
+def is_plain(words):
+    """Are there only options that make no difference here?"""
+    known = IGNORED | VALUE_IGNORED | frozenset(("-U", "--upgrade", "-qU", "-Uq", "-r", "--requirement", "-m"))
+    return all(word.partition("=")[0] in known or word in known for word in words if word.startswith("-"))
+
+
 def line(call):
     """%pip ..., %conda ..., %uv pip ..."""
     command(call.name + " " + call.line, call)
