@@ -231,14 +231,6 @@ int builder_make(struct builder *b, const struct plan *plan, struct sandbox *ret
     return status < 0 ? status : builder_answer(b, ret, e);
 }
 
-int builder_mount(struct builder *b, const struct sandbox *s, const char *source, const char *target, struct err *e)
-{
-    struct sandbox none;
-    int status = builder_ask_mount(b, s->id, source, target, e);
-
-    return status < 0 ? status : builder_answer(b, &none, e);
-}
-
 void sandbox_end(struct builder *b, struct sandbox *s)
 {
     struct build_msg msg = {.op = BUILD_END, .id = s->id};

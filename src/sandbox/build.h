@@ -106,7 +106,6 @@ int builder_answer(struct builder *b, struct sandbox *ret, struct err *e);
 
 /* Ask and wait. */
 int builder_make(struct builder *b, const struct plan *plan, struct sandbox *ret, struct err *e);
-int builder_mount(struct builder *b, const struct sandbox *s, const char *source, const char *target, struct err *e);
 
 void sandbox_end(struct builder *b, struct sandbox *s);
 
