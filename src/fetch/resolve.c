@@ -182,10 +182,27 @@ static bool pins_may_matter(const struct process *p, const struct attempt *a, co
     return a->pins != PINS_NAMES || why->kind != EXPLAIN_CONFLICT;
 }
 
+/* uv and pip say all kinds of things then; of which package is what can be relied upon. */
+static void fail_offline(struct process *p, const struct explain *why)
+{
+    autobuf struct buf asked = BUF_INIT;
+    const char *name = why->package;
+
+    for (size_t i = 0; i < p->n; i++)
+        if (p->attempted[i])
+            (void)buf_printf(&asked, "%s%s", asked.len ? ", " : "", p->requests[i].spec);
+    if (*name)
+        process_fail(p, "no %s that would do is in the package store, and the server works offline (--offline)", name);
+    else
+        process_fail(p,
+                     "not all that is needed for %s is in the package store, and the server works offline (--offline)",
+                     buf_str(&asked));
+}
+
 static void judge(struct process *p, struct attempt *a, const struct explain *why)
 {
-    if (p->offline && why->kind != EXPLAIN_CONFLICT) { /* uv and pip say all kinds of things */
-        process_fail(p, "not all that this needs is in the package store, and the server works offline (--offline)");
+    if (p->offline && why->kind != EXPLAIN_CONFLICT) {
+        fail_offline(p, why);
         return;
     }
     a->n_refused = why->kind == EXPLAIN_REFUSED ? a->n_refused + 1 : 0;

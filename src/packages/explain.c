@@ -85,6 +85,7 @@ enum detail {
     DETAIL_LINE,  /* the line with the sign */
     DETAIL_CAUSE, /* the paragraph in which the resolver says why */
     DETAIL_TAIL,  /* the last lines */
+    DETAIL_HASH,  /* uv and pip check nothing else */
 };
 
 static const struct {
@@ -107,8 +108,7 @@ static const struct {
          NULL, DETAIL_NONE},
     [EXPLAIN_BUILD] = {"%s comes as source code, and building it failed (a compiler or library may be missing)", NULL,
                        DETAIL_TAIL},
-    [EXPLAIN_HASH] = {"the file that came is not the one that the index announces (its hash differs)", NULL,
-                      DETAIL_NONE},
+    [EXPLAIN_HASH] = {"the file that came is not the one that was announced", NULL, DETAIL_HASH},
     [EXPLAIN_BAD_FILE] = {"the file of %s is damaged", NULL, DETAIL_LINE},
     [EXPLAIN_TOO_LARGE] = {"%s is larger than what is accepted", NULL, DETAIL_LINE},
     [EXPLAIN_REFUSED] = {"the index refuses access",
@@ -413,6 +413,8 @@ static char *detail_text(enum detail detail, const char *in, const char *section
         return shorten(resolver_cause(section));
     case DETAIL_TAIL:
         return build_tail(section, log);
+    case DETAIL_HASH:
+        return xstrdup("its hash differs");
     default:
         return xstrdup("");
     }

@@ -85,7 +85,7 @@ class Download:
         if allowed and self.sha256 not in allowed.get(self.wheel.name, ()):
             raise Problem(HASH, "it has none of the hashes that were given for it")
         if found != wanted:
-            raise Problem(HASH, "the file that came is not the one that the index announces (its hash differs)")
+            raise Problem(HASH, "its hash differs")
 
     def _write(self, block, out):
         self.got += len(block)

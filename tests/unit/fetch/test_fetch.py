@@ -280,7 +280,7 @@ class Failures(Case):
         self.fails("toy-sdist", "only source", "not built in isolated sessions")
 
     def test_wrong_hash(self):
-        self.fails("toy-badhash", "hash differs")
+        self.fails("toy-badhash", "is not the one that was announced: its hash differs")
 
     def test_no_zip(self):
         self.fails("toy-broken", "toy-broken")
