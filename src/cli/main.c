@@ -38,6 +38,7 @@ int command_sessions(const struct options *options, uv_loop_t *loop, int no_warm
         .store_bytes = options->store_bytes,
         .resolve_ttl_ms = (int64_t)options->resolve_ttl_s * 1000,
         .offline = options->offline,
+        .builds = (enum fetch_builds)options->source_builds,
     };
     struct sessions_config config = {
         .loop = loop,

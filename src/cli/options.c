@@ -9,12 +9,13 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "cli/values.h"
+#include "fetch/fetch.h"
 
 #define GIB (1024 * MIB)
 #define TIB (1024 * GIB)
 #define YEAR_SECONDS (366 * 24 * 3600)
 
-enum kind { FLAG, TEXT, SECONDS, NUMBER, SIZE, LIST };
+enum kind { FLAG, BUILDS, TEXT, SECONDS, NUMBER, SIZE, LIST };
 enum group { GENERAL, ISOLATED, STORE, RUN, GROUP_MAX };
 
 struct option {
@@ -83,6 +84,9 @@ static const struct option options[] = {
      NUMBER, AT(resolve_ttl_s), 0, YEAR_SECONDS, LIMIT_RESOLVE_TTL_S},
     {"--offline", NULL, "CELLBLOCK_OFFLINE", "ask no index: install what the store has", ISOLATED, FLAG, AT(offline), 0,
      0, 0},
+    {"--allow-source-builds", NULL, "CELLBLOCK_ALLOW_SOURCE_BUILDS",
+     "build packages that have no wheel, in a sandbox; =network: with the host's network", ISOLATED, BUILDS,
+     AT(source_builds), 0, 0, 0},
     {"--store", "DIR", "CELLBLOCK_STORE",
      "where unpacked packages are kept (default: cellblock/store in your cache directory)", STORE, TEXT, AT(store), 0,
      0, 0},
@@ -152,6 +156,21 @@ void options_help(FILE *out)
 
 /* ---- parsing ---- */
 
+/* Yes, no, or "network". */
+static int set_builds(const char *name, const char *value, int *ret, struct err *e)
+{
+    bool on = true;
+
+    if (strcmp(value, "network") == 0) {
+        *ret = BUILDS_NETWORK;
+        return 0;
+    }
+    if (value_flag(name, value, &on, NULL) < 0)
+        return err_set(e, EINVAL, "%s is 1, 0 or network, not '%.60s'", name, value);
+    *ret = on ? BUILDS_OFFLINE : BUILDS_NONE;
+    return 0;
+}
+
 static int set(struct options *to, const struct option *o, const char *name, const char *value, struct err *e)
 {
     void *at = (char *)to + o->at;
@@ -162,6 +181,8 @@ static int set(struct options *to, const struct option *o, const char *name, con
         *(const char **)at = value;
     else if (o->kind == FLAG)
         r = value_flag(name, value, at, e);
+    else if (o->kind == BUILDS)
+        r = set_builds(name, value, at, e);
     else if (o->kind == SECONDS)
         r = value_milliseconds(name, value, at, e);
     else if (o->kind == NUMBER)
@@ -172,7 +193,7 @@ static int set(struct options *to, const struct option *o, const char *name, con
         r = option_list_add(at, name, value, by_variable, e);
     /* A flag that is switched off asks for nothing. */
     if (r == 0 && (o->group == ISOLATED || o->group == STORE) && !to->isolation.given &&
-        (o->kind != FLAG || *(bool *)at))
+        (o->kind != FLAG || *(bool *)at) && (o->kind != BUILDS || *(int *)at))
         to->isolation.given = name;
     return r;
 }
@@ -261,7 +282,7 @@ static int take_option(int argc, char **argv, int *i, struct options *to, struct
     if (to->command == COMMAND_CP || to->command == COMMAND_SESSIONS ||
         (to->command == COMMAND_STORE && o->group != STORE))
         return err_set(e, EINVAL, "%s belongs to `cellblock stdio` and `cellblock run`", o->name);
-    if (o->kind == FLAG)
+    if (o->kind == FLAG || o->kind == BUILDS)
         value = equals ? equals + 1 : "1";
     else if (equals)
         value = equals + 1;
@@ -454,6 +475,9 @@ int options_isolation(const struct options *o, struct isolation *ret, struct err
     if (from->network)
         log_warn("--network: code in sessions reaches everything that this machine reaches: the internet, the local "
                  "network, services on its loopback");
+    if (o->source_builds == BUILDS_NETWORK)
+        log_warn("--allow-source-builds=network: code of packages reaches everything that this machine reaches while "
+                 "they are built");
     for (size_t i = 0; i < from->n_mounts; i++)
         if (home && strcmp(from->mounts[i].source, home) == 0)
             log_warn("--mount %s: code in sessions can read all of your home directory, keys and tokens included",

@@ -38,6 +38,7 @@ struct options {
     uint64_t store_bytes;   /* 0: not given */
     uint64_t resolve_ttl_s; /* LIMIT_RESOLVE_TTL_S when not given */
     bool offline;
+    int source_builds; /* enum fetch_builds */
     /* run */
     const char *code, *file, *figures;
     /* cp */

@@ -211,6 +211,8 @@ static void write_job(const struct fetch *f, struct buf *job)
         record_add(job, "offline", "1");
     if (f->of_file)
         record_add(job, "of-file", "1");
+    if (f->all->builds != BUILDS_NONE)
+        record_add(job, "builds", f->all->builds == BUILDS_NETWORK ? "2" : "1");
     for (size_t i = 0; i < f->specs.n; i++)
         record_add(job, "spec", f->specs.items[i]);
     for (size_t i = 0; i < f->hashes.n; i++)
@@ -418,6 +420,7 @@ int fetcher_new(uv_loop_t *loop, const struct fetch_settings *settings, struct f
     all->store_bytes = settings->store_bytes;
     all->resolve_ttl_ms = settings->resolve_ttl_ms;
     all->offline = settings->offline;
+    all->builds = settings->builds;
     *ret = all;
     return 0;
 }

@@ -20,6 +20,7 @@ struct fetcher {
     uint64_t store_bytes;
     int64_t resolve_ttl_ms;
     bool offline;
+    enum fetch_builds builds;
     struct fetch *first; /* the newest */
     size_t n_processes, n_looking;
 };

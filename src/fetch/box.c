@@ -19,9 +19,11 @@
 #include "sandbox/run.h"
 #include "sandbox/syscalls.h"
 
-#define MEMORY_BYTES (2048 * MIB)
+#define FETCH_MEMORY (2048 * MIB)
+#define BUILD_MEMORY (4096 * MIB) /* with namespaces its files too, which are in memory */
 #define PROCESSES 256
-#define TMP_BYTES (64 * MIB) /* TMPDIR is in the store: what is large goes there */
+#define TMP_BYTES (64 * MIB)     /* TMPDIR is in the store: what is large goes there */
+#define BUILD_BYTES (3072 * MIB) /* a source, a copy of it, a second one, a wheel of that */
 #define FILE_BYTES (4096 * MIB)
 #define OUTPUT_KEPT (512 * KIB)
 #define LINE_BYTES 1000
@@ -37,12 +39,18 @@ static int open_builder(struct box *box, struct err *e)
     if (r < 0)
         return r;
     box->running = true;
-    buf_clear(&box->filter);
-    r = box->tier == TIER_LANDLOCK ? filter_compile_for(SYSCALLS_SHARED, &box->filter, e)
-                                   : filter_compile(&box->filter, e);
-    if (r < 0)
-        box_close(box);
-    return r;
+    return 0;
+}
+
+static int need_filter(struct box *box, enum box_kind kind, struct err *e)
+{
+    struct buf *filter = &box->filters[kind];
+
+    if (filter->len)
+        return 0;
+    if (box->tier != TIER_LANDLOCK)
+        return filter_compile(filter, e);
+    return filter_compile_for(SYSCALLS_SHARED | (kind == BOX_BUILD ? SYSCALLS_OFFLINE : 0), filter, e);
 }
 
 int box_open(struct box *box, struct err *e)
@@ -63,10 +71,16 @@ void box_close(struct box *box)
     if (box->running)
         builder_stop(&box->builder);
     box->running = false;
-    buf_fini(&box->filter);
+    for (size_t i = 0; i < BOX_KINDS; i++)
+        buf_fini(&box->filters[i]);
 }
 
 /* ---- one sandbox ---- */
+
+static uint64_t memory_of(const struct box_run *run)
+{
+    return run->kind == BOX_FETCH ? FETCH_MEMORY : BUILD_MEMORY;
+}
 
 static int make_plan(const struct box *box, const struct box_run *run, struct plan *ret, struct err *e)
 {
@@ -75,10 +89,10 @@ static int make_plan(const struct box *box, const struct box_run *run, struct pl
         .mounts = mounts,
         .tmp_bytes = TMP_BYTES,
         .shm_bytes = TMP_BYTES,
-        .workspace_bytes = TMP_BYTES,
-        .memory_bytes = MEMORY_BYTES,
+        .workspace_bytes = run->kind == BOX_FETCH ? TMP_BYTES : BUILD_BYTES,
+        .memory_bytes = memory_of(run),
         .processes = PROCESSES,
-        .network = NETWORK_HOST,
+        .network = run->kind == BOX_BUILD ? NETWORK_NONE : NETWORK_HOST,
         .tier = box->tier,
     };
     int r;
@@ -95,7 +109,7 @@ static int make_plan(const struct box *box, const struct box_run *run, struct pl
             config.n_mounts++;
     }
     r = plan_make(&config, ret, e);
-    if (r == 0 && box->tier != TIER_LANDLOCK)
+    if (r == 0 && box->tier != TIER_LANDLOCK && config.network == NETWORK_HOST)
         plan_use_host_names(ret);
     return r;
 }
@@ -133,11 +147,30 @@ static int make_on_some_level(struct box *box, const struct box_run *run, struct
 }
 
 /*
+ * Code of packages has another user than who fetches, for whom there are files. As long as the first user is taken
+ * another one is given out.
+ */
+static int make_for_building(struct box *box, const struct box_run *run, struct plan *plan, struct sandbox *ret,
+                             struct err *e)
+{
+    struct sandbox first;
+    int r = make_on_some_level(box, run, plan, ret, e);
+
+    if (r < 0 || box->builder.uid_pool == 0 || !box->has_user || ret->uid != box->user)
+        return r;
+    first = *ret;
+    plan_fini(plan);
+    r = make_one(box, run, plan, ret, e);
+    sandbox_end(&box->builder, &first);
+    return r;
+}
+
+/*
  * Its user is that of the first one: what an earlier run left is its own, and so is the cache. Users are given out in
  * order, and that of the one before is free again in a moment.
  */
-static int make_sandbox(struct box *box, const struct box_run *run, struct plan *plan, struct sandbox *ret,
-                        struct err *e)
+static int make_for_fetching(struct box *box, const struct box_run *run, struct plan *plan, struct sandbox *ret,
+                             struct err *e)
 {
     int64_t until = clock_ms() + USER_WAIT_MS;
 
@@ -229,13 +262,20 @@ static void follow(struct output *o, int pipe, int report)
 
 /* ---- the whole ---- */
 
-static int run_in(struct box *box, const struct sandbox *s, const struct plan *plan, const struct box_run *run,
+static int run_in(const struct box *box, const struct sandbox *s, const struct plan *plan, const struct box_run *run,
                   struct output *o, int *ret_status, struct err *e)
 {
-    static const struct enter_limit limits[] = {
-        {RLIMIT_CORE, 0},           {RLIMIT_NPROC, PROCESSES}, {RLIMIT_NOFILE, 4096},       {RLIMIT_FSIZE, FILE_BYTES},
-        {RLIMIT_MEMLOCK, 64 * KIB}, {RLIMIT_MSGQUEUE, 0},      {RLIMIT_DATA, MEMORY_BYTES}, {RLIMIT_NICE, 0},
-        {RLIMIT_RTPRIO, 0},         {RLIMIT_SIGPENDING, 1024},
+    const struct enter_limit limits[] = {
+        {RLIMIT_CORE, 0},
+        {RLIMIT_NPROC, PROCESSES},
+        {RLIMIT_NOFILE, 4096},
+        {RLIMIT_FSIZE, FILE_BYTES},
+        {RLIMIT_MEMLOCK, 64 * KIB},
+        {RLIMIT_MSGQUEUE, 0},
+        {RLIMIT_DATA, memory_of(run)},
+        {RLIMIT_NICE, 0},
+        {RLIMIT_RTPRIO, 0},
+        {RLIMIT_SIGPENDING, 1024},
     };
     const char *readable[PLAN_TARGETS_MAX];
     autofree const char **writable = xnew_n(const char *, run->n_mounts + 1);
@@ -247,8 +287,8 @@ static int run_in(struct box *box, const struct sandbox *s, const struct plan *p
                   .landlock = landlock_abi() >= 2,
                   .writable = writable,
                   .readable = readable,
-                  .filter = buf_begin(&box->filter),
-                  .filter_size = box->filter.len},
+                  .filter = buf_begin(&box->filters[run->kind]),
+                  .filter_size = box->filters[run->kind].len},
         .argv = run->argv,
         .environment = run->environment,
     };
@@ -284,16 +324,22 @@ int box_run(struct box *box, const struct box_run *run, struct buf *ret_output, 
     bool own;
     int r;
 
-    if (make_sandbox(box, run, &plan, &s, e) < 0)
-        return -e->code;
+    r = run->kind == BOX_FETCH ? make_for_fetching(box, run, &plan, &s, e) : make_for_building(box, run, &plan, &s, e);
+    if (r < 0)
+        return r;
     own = s.namespaces && box->builder.uid_pool == 0; /* the user inside is the caller */
-    r = run->prepare(run->data, own ? (uid_t)-1 : s.uid, e);
+    r = need_filter(box, run->kind, e);               /* by the level that the sandbox has */
+    if (r == 0 && run->prepare)
+        r = run->prepare(run->data, own ? (uid_t)-1 : s.uid, e);
     if (r == 0)
         r = run_in(box, &s, &plan, run, &o, ret_status, e);
+    if (r == 0 && *ret_status == 0 && run->take)
+        r = run->take(run->data, s.workspace, e);
     if (box->builder.cgroups.version)
         (void)cgroup_usage(&box->builder.cgroups, s.id, &usage, NULL);
     if (usage.memory_kills && (r < 0 || *ret_status != 0))
-        r = err_set(e, ENOMEM, "fetching takes more memory than the %zu MiB that it may use", MEMORY_BYTES / MIB);
+        r = err_set(e, ENOMEM, "%s takes more memory than the %zu MiB that it may use",
+                    run->kind == BOX_FETCH ? "fetching" : "building", (size_t)(memory_of(run) / MIB));
     if (end_sandbox(box, &s, &ending) < 0 && r == 0)
         r = err_set(e, ending.code, "%s", ending.text);
     return r;

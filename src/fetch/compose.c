@@ -57,18 +57,19 @@ static void make_own(const struct process *p, const struct wheels *all, struct o
     (void)sscanf(p->base.version, "%*d.%d", &minor);
     own->python = real_python(p);
     slash = strrchr(own->python, '/');
-    own->config = xasprintf("home = %.*s\ninclude-system-site-packages = true\nversion = %s\n",
-                            slash ? (int)(slash - own->python) : 0, own->python, p->base.version);
+    own->config =
+        xasprintf("home = %.*s\ninclude-system-site-packages = %s\nversion = %s\n",
+                  slash ? (int)(slash - own->python) : 0, own->python, p->alone ? "false" : "true", p->base.version);
     own->names[0] = xstrdup("bin/python");
     own->names[1] = xstrdup("bin/python3");
     own->names[2] = xasprintf("bin/python3.%d", minor);
-    own->overrides = name_overrides(p, all);
+    own->overrides = p->alone ? xstrdup("") : name_overrides(p, all);
     if (*own->overrides)
         add_file(own, OVERRIDES, own->overrides, NULL);
     add_file(own, "pyvenv.cfg", own->config, NULL);
     for (size_t i = 0; i < 3; i++)
         add_file(own, own->names[i], NULL, own->python);
-    if (strcmp(p->base.prefix, p->base.base_prefix) == 0 || !p->base.sites)
+    if (p->alone || strcmp(p->base.prefix, p->base.base_prefix) == 0 || !p->base.sites)
         return;
     /* The base is a virtual environment itself, of which pyvenv.cfg cannot tell: its packages by a path file. */
     own->paths = xstrdup(p->base.sites);
@@ -240,7 +241,7 @@ static void find_again(struct process *p, const char *key)
         process_fail(p, "%s %s was damaged in the package store, and cannot be found again", key, old->version);
 }
 
-static struct store_set *make_whole_set(struct process *p)
+struct store_set *compose_set(struct process *p)
 {
     struct store_set *set = NULL;
 
@@ -309,7 +310,7 @@ void compose(struct process *p, struct reply *ret)
 
     *ret = (struct reply){0};
     if (!p->error && p->found.n)
-        set = make_whole_set(p);
+        set = compose_set(p);
     for (size_t i = 0; p->error && i < p->n; i++) /* as far as that came, which is nothing */
         if (p->requests[i].state == REQUEST_DONE && !p->there[i])
             p->requests[i].state = REQUEST_WAITING;

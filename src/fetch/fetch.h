@@ -5,7 +5,7 @@
  *
  *     server (ask.c)         the question as a key; an answer of the store, if it has a fresh one; else the process
  *     process (process.c)    this program again: sandbox, uv or pip in it, then publishing into the store
- *     sandbox (py/)          resolving; another sandbox: downloading, checking, unpacking
+ *     sandbox (py/)          resolving; another sandbox: downloading, checking, unpacking; others: building
  */
 #ifndef CELLBLOCK_FETCH_FETCH_H
 #define CELLBLOCK_FETCH_FETCH_H
@@ -28,11 +28,15 @@ struct store_set;
 /* In main, after builder_hook: in the process that fetches it does not return. */
 void fetch_hook(int argc, char **argv);
 
+/* May packages be built that have no wheel? Their code runs in a sandbox of its own, without network or with it. */
+enum fetch_builds { BUILDS_NONE, BUILDS_OFFLINE, BUILDS_NETWORK };
+
 struct fetch_settings {
     const char *store_dir;  /* as store_open takes it */
     uint64_t store_bytes;   /* likewise */
     int64_t resolve_ttl_ms; /* how long an answer is given again without asking the index; 0: never */
     bool offline;           /* answers of any age, and no network otherwise */
+    enum fetch_builds builds;
 };
 
 /* The interpreter that sessions run on. Strings outlive fetch_start only where it says so: they are copied. */

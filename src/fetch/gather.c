@@ -27,8 +27,7 @@ static const struct {
     {"tls", EXPLAIN_TLS},         {"disk", EXPLAIN_DISK},         {"timeout", EXPLAIN_NETWORK},
 };
 
-/* What the sandbox says of a failure as the kinds that everything else knows. */
-static void understand(const struct lock_failure *f, struct explain *ret)
+void gather_understand(const struct lock_failure *f, struct explain *ret)
 {
     enum explain_kind kind = EXPLAIN_UNKNOWN;
 
@@ -46,7 +45,7 @@ static void understand(const struct lock_failure *f, struct explain *ret)
 static bool needs(struct process *p, const struct request *q, const char *key)
 {
     autowheels struct wheels got = {NULL, 0};
-    const char *spec = q->spec;
+    const char *spec = build_spec(q);
     struct explain why;
     int r = resolve_specs(p, &spec, 1, PINS_ALL, &got, &why);
 
@@ -177,7 +176,7 @@ static void read_failures(struct process *p, const char *said, struct explain *f
         struct wheel *w = wheels_find(&p->found, failures[i].key);
 
         if (w && !failed[w - p->found.items].reason)
-            understand(&failures[i], &failed[w - p->found.items]);
+            gather_understand(&failures[i], &failed[w - p->found.items]);
         free(failures[i].key);
         free(failures[i].kind);
         free(failures[i].reason);
@@ -204,7 +203,7 @@ static bool blame_failed(struct process *p, struct explain *failed, size_t n)
 }
 
 /* Wheels may be in directories of this machine: those that settings name, and no other. */
-static void add_folders(const struct process *p, struct buf *job)
+void gather_add_folders(const struct process *p, struct buf *job)
 {
     struct stat st;
 
@@ -225,7 +224,7 @@ static bool fetch_missing(struct process *p, const char *wheels)
     (void)buf_printf(&job, "cache-tag %s\nlib %s\nmax-wheel-bytes %llu\nmax-unpacked-bytes %llu\nmax-files %llu\n%s",
                      p->cache_tag, p->lib, (unsigned long long)LIMIT_WHEEL_BYTES,
                      (unsigned long long)LIMIT_WHEEL_UNPACKED, (unsigned long long)LIMIT_WHEEL_FILES, wheels);
-    add_folders(p, &job);
+    gather_add_folders(p, &job);
     process_add_hashes(p, &job);
     if (tool_run(p, "unpack", buf_str(&job), &output, &status, &e) < 0 || status < 0) {
         process_fail(p, "%s", e.text);

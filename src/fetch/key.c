@@ -77,6 +77,8 @@ char *key_make(const struct key_parts *parts)
         add_file(&out, "uv", parts->uv);
     else
         (void)buf_puts(&out, "pip\n");
+    if (parts->builds != BUILDS_NONE)
+        (void)buf_printf(&out, "builds %d\n", (int)parts->builds);
     for (size_t i = 0; i < parts->specs->n; i++) {
         autofree char *spec = key_of_spec(parts->specs->items[i]);
 

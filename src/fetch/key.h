@@ -5,7 +5,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-struct fetch_base;
+#include "fetch/fetch.h"
+
 struct words;
 
 /*
@@ -20,6 +21,7 @@ struct key_parts {
     const struct words *wheels; /* ids of those that the session has */
     bool of_file;
     const char *uv; /* its path, or NULL */
+    enum fetch_builds builds;
 };
 
 /*

@@ -140,8 +140,12 @@ void fetch_look(struct fetch *f)
 {
     struct fetch_base base = {f->executable, f->version, f->prefix, f->base_prefix, f->sites};
     struct there t = {{NULL, 0, 0}, {NULL, 0}, RECORD_INIT};
-    struct key_parts parts = {
-        .base = &base, .specs = &f->specs, .hashes = &f->hashes, .wheels = &t.ids, .of_file = f->of_file};
+    struct key_parts parts = {.base = &base,
+                              .specs = &f->specs,
+                              .hashes = &f->hashes,
+                              .wheels = &t.ids,
+                              .of_file = f->of_file,
+                              .builds = f->all->builds};
 
     if (f->cleaning)
         (void)store_collect(f->all->store);

@@ -35,6 +35,23 @@ void process_fail(struct process *p, const char *format, ...)
         p->error = explain_clean(text, strlen(text));
 }
 
+int process_fail_offline(struct process *p, const char *package)
+{
+    autobuf struct buf asked = BUF_INIT;
+
+    for (size_t i = 0; i < p->n; i++)
+        if (p->attempted[i])
+            (void)buf_printf(&asked, "%s%s", asked.len ? ", " : "", p->requests[i].spec);
+    if (*package)
+        process_fail(p, "no %s that would do is in the package store, and the server works offline (--offline)",
+                     package);
+    else
+        process_fail(p,
+                     "not all that is needed for %s is in the package store, and the server works offline (--offline)",
+                     buf_str(&asked));
+    return -EIO;
+}
+
 void process_say(const char *line)
 {
     autofree char *clean = explain_clean(line, strlen(line));
@@ -110,7 +127,7 @@ static void take_requests(struct process *p)
 
 static void take_job(struct process *p)
 {
-    const char *uv = record_value(&p->job, "uv");
+    const char *uv = record_value(&p->job, "uv"), *builds = record_value(&p->job, "builds");
     int major = 0, minor = 0;
 
     p->base.executable = need(p, "executable");
@@ -122,11 +139,14 @@ static void take_job(struct process *p)
     p->layer_id = record_value(&p->job, "layer");
     p->uv = uv && *uv ? uv : NULL;
     p->offline = record_value(&p->job, "offline") != NULL;
+    p->builds_allowed = builds ? (enum fetch_builds)atoi(builds) : BUILDS_NONE;
     if (sscanf(p->base.version, "%d.%d", &major, &minor) != 2)
         process_fail(p, "%s is no version of Python", p->base.version);
     p->cache_tag = xasprintf("cpython-%d%d", major, minor);
     p->lib = xasprintf("lib/python%d.%d/site-packages", major, minor);
     take_requests(p);
+    if (p->hashes.n) /* of what would be built nobody could have given one */
+        p->builds_allowed = BUILDS_NONE;
     for (const char *at = p->base.sites; *at; at += strcspn(at, ":"), at += *at == ':') {
         autofree char *site = xstrndup(at, strcspn(at, ":"));
 
@@ -181,6 +201,7 @@ static void keep_answer(struct process *p, const struct reply *a)
 
 static void close_all(struct process *p)
 {
+    builds_close(p->builds);
     tool_close(p);
     store_work_end(p->work);
     if (p->store)
@@ -202,7 +223,9 @@ static int write_result(const struct reply *a)
 /* Nothing is freed that lives as long as the process. */
 static int run(void)
 {
-    static struct process p = {.box = BOX_INIT};
+    static struct box box = BOX_INIT;
+    static struct builds builds;
+    static struct process p = {.box = &box, .builds = &builds};
     struct reply reply;
     struct err e = ERR_INIT;
 

@@ -5,6 +5,7 @@
  *     process.c   the job, the result          tool.c      one run of the program in the sandbox
  *     resolve.c   which wheels                 gather.c    fetching and publishing them
  *     compose.c   the set of them          overrides.c what of it must come before the base environment
+ *     build.c     what has no wheel (build.h)
  */
 #ifndef CELLBLOCK_FETCH_PROCESS_H
 #define CELLBLOCK_FETCH_PROCESS_H
@@ -14,6 +15,7 @@
 
 #include "base/buf.h"
 #include "fetch/box.h"
+#include "fetch/build.h"
 #include "fetch/fetch.h"
 #include "fetch/lock.h"
 #include "fetch/record.h"
@@ -38,6 +40,7 @@ struct process {
     const char *uv; /* NULL: pip */
     bool offline;
     struct words hashes; /* "name sha256", see fetch.h */
+    enum fetch_builds builds_allowed;
     struct request *requests;
     size_t n;
 
@@ -46,7 +49,9 @@ struct process {
     struct store *store;
     struct store_work *work;
     struct store_set *layer; /* NULL: none */
-    struct box box;
+    struct box *box;
+    struct builds *builds;
+    bool alone; /* what is found is for an environment without anything of the base: to build in */
     struct settings settings;
     struct shown shown;
     char *home, *bundle; /* paths in the work directory */
@@ -64,7 +69,8 @@ struct process {
 /* Lines of the job: the files that may be used. */
 void process_add_hashes(const struct process *p, struct buf *job);
 
-/* `resolve` or `unpack` with these lines of the job, to which what is common to both is added. 0 with the exit status
+/* `resolve`, `unpack` or `source` with these lines of the job, to which what is common to both is added. 0 with the
+ * exit status
  * (-1: a signal ended it, see e) and output; -errno and e: it was not run. */
 int tool_run(struct process *p, const char *what, const char *lines, struct buf *ret_output, int *ret_status,
              struct err *e);
@@ -91,6 +97,10 @@ enum pins {
  * requests that need it have failed, or p->error. */
 void gather_all(struct process *p);
 
+/* What the sandbox says of a failure, as the kinds that everything else knows (explain_fini). */
+void gather_understand(const struct lock_failure *f, struct explain *ret);
+void gather_add_folders(const struct process *p, struct buf *job); /* those that settings name: `wheel-dir` */
+
 /* The names of wheels, whose trees are in the store, that stand in for a part of the base environment, one a line; ""
  * for none. The caller frees. */
 char *name_overrides(const struct process *p, const struct wheels *all);
@@ -98,7 +108,12 @@ char *name_overrides(const struct process *p, const struct wheels *all);
 /* Makes the set, when there is something new, and the answer. */
 void compose(struct process *p, struct reply *ret);
 
+/* The set of what was found and of what the session has, opened; NULL: p->error. */
+struct store_set *compose_set(struct process *p);
+
 void process_fail(struct process *p, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* uv and pip say all kinds of things then; package: of which one, "" when they do not say. Returns -EIO. */
+int process_fail_offline(struct process *p, const char *package);
 void process_say(const char *line); /* for the server: cleaned, a line */
 
 #endif

@@ -51,7 +51,7 @@ static enum asking how_asked(const char *const *specs, size_t n, const char *key
     for (size_t i = 0; i < n; i++) {
         struct requirement parsed;
 
-        if (requirement_parse(specs[i], &parsed, NULL) == 0 && strcmp(parsed.name, key) == 0)
+        if (build_parse_spec(specs[i], &parsed) == 0 && strcmp(parsed.name, key) == 0)
             return parsed.has_url || strstr(specs[i], "==") ? ASKED_EXACTLY : ASKED;
     }
     return NOT_ASKED;
@@ -129,6 +129,8 @@ int resolve_specs(struct process *p, const char *const *specs, size_t n, int pin
         (void)buf_printf(&job, "spec %s\n", specs[i]);
     add_pins(p, specs, n, pins, &job);
     process_add_hashes(p, &job);
+    if (p->alone)
+        (void)buf_puts(&job, "alone 1\n");
     if (tool_run(p, "resolve", buf_str(&job), &output, &status, &e) < 0 || status < 0) {
         process_fail(p, "%s", e.text);
         return -EIO;
@@ -182,27 +184,16 @@ static bool pins_may_matter(const struct process *p, const struct attempt *a, co
     return a->pins != PINS_NAMES || why->kind != EXPLAIN_CONFLICT;
 }
 
-/* uv and pip say all kinds of things then; of which package is what can be relied upon. */
-static void fail_offline(struct process *p, const struct explain *why)
+static void judge(struct process *p, struct attempt *a, const char *const *specs, struct explain *why)
 {
-    autobuf struct buf asked = BUF_INIT;
-    const char *name = why->package;
-
-    for (size_t i = 0; i < p->n; i++)
-        if (p->attempted[i])
-            (void)buf_printf(&asked, "%s%s", asked.len ? ", " : "", p->requests[i].spec);
-    if (*name)
-        process_fail(p, "no %s that would do is in the package store, and the server works offline (--offline)", name);
-    else
-        process_fail(p,
-                     "not all that is needed for %s is in the package store, and the server works offline (--offline)",
-                     buf_str(&asked));
-}
-
-static void judge(struct process *p, struct attempt *a, const struct explain *why)
-{
+    if (!pins_may_matter(p, a, why) && build_missing(p, specs, p->n_attempted, why)) {
+        *a = (struct attempt){PINS_ALL, a->singles, 0};
+        return;
+    }
+    if (p->error)
+        return;
     if (p->offline && why->kind != EXPLAIN_CONFLICT) {
-        fail_offline(p, why);
+        (void)process_fail_offline(p, why->package);
         return;
     }
     a->n_refused = why->kind == EXPLAIN_REFUSED ? a->n_refused + 1 : 0;
@@ -231,7 +222,7 @@ static void attempt(struct process *p, struct attempt *a, const char **specs)
         a->pins = PINS_ALL;
         a->n_refused = 0;
     } else if (!p->error) {
-        judge(p, a, &why);
+        judge(p, a, specs, &why);
     }
     explain_fini(&why);
 }
@@ -246,12 +237,13 @@ void resolve_all(struct process *p)
             p->requests[i].state = REQUEST_DONE;
             p->there[i] = true;
         }
+    build_addressed(p);
     while (!p->error) {
         p->n_attempted = 0;
         for (size_t i = 0; i < p->n; i++) {
             p->attempted[i] = p->requests[i].state == REQUEST_WAITING && !(a.singles && p->n_attempted);
             if (p->attempted[i])
-                specs[p->n_attempted++] = p->requests[i].spec;
+                specs[p->n_attempted++] = build_spec(&p->requests[i]);
         }
         if (p->n_attempted == 0)
             return;

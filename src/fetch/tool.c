@@ -51,12 +51,12 @@ int tool_open(struct process *p, struct err *e)
     settings_make(p->home, p->base.prefix, p->uv != NULL, &p->settings);
     if (shown_interpreter(&p->shown, p->base.executable, p->base.prefix, p->base.base_prefix, e) < 0)
         return -e->code;
-    return box_open(&p->box, e);
+    return box_open(p->box, e);
 }
 
 void tool_close(struct process *p)
 {
-    box_close(&p->box);
+    box_close(p->box);
     shown_fini(&p->shown);
     settings_fini(&p->settings);
     free(p->home);
@@ -107,6 +107,9 @@ static void list_mounts(struct process *p, struct box_run *run, struct words *pa
         add_mount(run, paths, p->shown.all[i].source, p->shown.all[i].target, false);
     for (size_t i = 0; i < p->settings.shown.n; i++)
         add_real(run, paths, p->settings.shown.items[i], false);
+    for (size_t i = 0; i < p->builds->n; i++)
+        if (p->builds->items[i].set)
+            add_real(run, paths, store_set_tree(p->builds->items[i].set), false);
     if (p->uv)
         add_real(run, paths, p->uv, false);
     add_real(run, paths, p->home, false);
@@ -133,7 +136,8 @@ static int make_cache(struct process *p, uid_t user, char **ret, struct err *e)
 static int forget_files(int out, struct err *e)
 {
     static const char *const names[] = {
-        "job", "lock", "done", "failed", "pip.log", "pylock.toml", "requirements.in", "constraints.txt"};
+        "job",    "lock", "done", "failed", "pip.log", "pylock.toml", "requirements.in", "constraints.txt",
+        "source", "sdist"};
 
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (unlinkat(out, names[i], 0) < 0 && errno != ENOENT)
@@ -149,13 +153,16 @@ static int prepare(void *data, uid_t user, struct err *e)
     autobuf struct buf job = BUF_INIT;
     autofree char *cache = NULL;
     /* Without namespaces uv is run by another user, where it lies: often where only its owner can enter. */
-    bool uv = p->uv && (p->box.tier != TIER_LANDLOCK || shown_to_all(p->uv));
+    bool uv = p->uv && (p->box->tier != TIER_LANDLOCK || shown_to_all(p->uv));
 
     if (out < 0)
         return err_errno(e, "open %s", store_work_out(p->work));
     if (forget_files(out, e) < 0 || make_cache(p, user, &cache, e) < 0)
         return -e->code;
     (void)buf_printf(&job, "tool %s\npython %s\ncache %s\n%s", uv ? p->uv : "pip", p->base.executable, cache, t->lines);
+    for (size_t i = 0; i < p->builds->n; i++)
+        if (p->builds->items[i].set)
+            (void)buf_printf(&job, "wheel-dir %s\n", store_set_tree(p->builds->items[i].set));
     if (p->offline)
         (void)buf_puts(&job, "offline 1\n");
     if (p->settings.no_index)
@@ -194,7 +201,7 @@ int tool_run(struct process *p, const char *what, const char *lines, struct buf 
 {
     struct tool_run t = {p, strcmp(what, "resolve") == 0, lines};
     autofree struct sandbox_mount *mounts =
-        xnew_n(struct sandbox_mount, p->shown.n + p->settings.shown.n + N_SYSTEM_FILES + 5);
+        xnew_n(struct sandbox_mount, p->shown.n + p->settings.shown.n + N_SYSTEM_FILES + BUILDS_MAX + 5);
     autowords struct words paths = {NULL, 0}, argv = {NULL, 0}, env = {NULL, 0};
     struct box_run run = {
         .mounts = mounts,
@@ -211,7 +218,7 @@ int tool_run(struct process *p, const char *what, const char *lines, struct buf 
     list_mounts(p, &run, &paths);
     run.argv = argv.items;
     run.environment = env.items;
-    r = box_run(&p->box, &run, ret_output, &status, e);
+    r = box_run(p->box, &run, ret_output, &status, e);
     if (r < 0)
         return r;
     if (WIFSIGNALED(status)) {

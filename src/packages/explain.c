@@ -104,10 +104,11 @@ static const struct {
                           DETAIL_CAUSE},
     [EXPLAIN_NO_WHEEL] =
         {"%s has no wheel for this version of Python and this platform, only source, which is not built "
-         "in isolated sessions",
+         "in isolated sessions without --allow-source-builds",
          NULL, DETAIL_NONE},
     [EXPLAIN_BUILD] = {"%s comes as source code, and building it failed (a compiler or library may be missing)", NULL,
                        DETAIL_TAIL},
+    [EXPLAIN_NOT_BUILT] = {"%s comes as source code, of which no wheel could be had", NULL, DETAIL_NONE},
     [EXPLAIN_HASH] = {"the file that came is not the one that was announced", NULL, DETAIL_HASH},
     [EXPLAIN_BAD_FILE] = {"the file of %s is damaged", NULL, DETAIL_LINE},
     [EXPLAIN_TOO_LARGE] = {"%s is larger than what is accepted", NULL, DETAIL_LINE},
@@ -312,6 +313,7 @@ static void find_package(const char *section, const char *whole, struct explain 
                                         "The structure of `",
                                         "Failed building wheel for ",
                                         "No matching distribution found for ",
+                                        "Wheels are required for `",
                                         "Could not install requirement ",
                                         "ERROR: Wheel '",
                                         "ERROR: Package '",

@@ -17,6 +17,7 @@ enum explain_kind {
     EXPLAIN_CONFLICT,
     EXPLAIN_NO_WHEEL, /* source only, and nothing is built */
     EXPLAIN_BUILD,
+    EXPLAIN_NOT_BUILT, /* for a reason that is not the compiler's */
     EXPLAIN_HASH,
     EXPLAIN_BAD_FILE,
     EXPLAIN_TOO_LARGE,

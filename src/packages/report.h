@@ -13,8 +13,9 @@ enum request_state { REQUEST_WAITING, REQUEST_DONE, REQUEST_FAILED };
 /* One requirement that was asked for. */
 struct request {
     char *spec;
-    char *key; /* its normalised name */
-    bool bare; /* nothing but a name */
+    char *key;     /* its normalised name */
+    char *instead; /* what is asked for in place of spec; NULL: spec */
+    bool bare;     /* nothing but a name */
     bool has_marker;
     bool of_file; /* where conditions are expected not to hold */
     enum request_state state;

@@ -26,7 +26,8 @@ static const char description[] =
 
 static const char isolated_description[] =
     "Install Python packages from the configured index into one session. They can be imported there at once, without a "
-    "restart, and are gone with the session; other sessions do not see them. Wheels only. Reports each package.";
+    "restart, and are gone with the session; other sessions do not see them. Wheels only, unless "
+    "the server has --allow-source-builds. Reports each package.";
 
 struct call {
     struct tool_call base; /* first */

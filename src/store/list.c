@@ -31,6 +31,19 @@ static char *read_info(struct store *s, const char *id)
     return dir >= 0 && file_read(dir, "info", STORE_INFO_BYTES, &info, &size) == 0 ? info : xstrdup("");
 }
 
+/* A wheel as a file: it was built here, and is kept to be installed (fetch/built.c). */
+static bool add_file(struct buf *out, const char *path)
+{
+    const char *dash = strchr(path, '-'), *version = dash ? dash + 1 : NULL;
+    size_t size = strlen(path);
+
+    if (!version || strchr(path, '/') || size < 4 || strcmp(path + size - 4, ".whl") != 0)
+        return false;
+    (void)buf_printf(out, "%s%.*s %.*s (built)", out->len ? ", " : "", (int)(dash - path), path,
+                     (int)strcspn(version, "-"), version);
+    return true;
+}
+
 /* "pandas-2.2.3" of lib/python3.11/site-packages/pandas-2.2.3.dist-info/METADATA, as "pandas 2.2.3". */
 static void add_package(struct buf *out, const char *path)
 {
@@ -38,7 +51,7 @@ static void add_package(struct buf *out, const char *path)
     size_t size = strlen(path), tail = sizeof ending - 1;
     const char *name, *dash;
 
-    if (size <= tail || strcmp(path + size - tail, ending) != 0)
+    if (add_file(out, path) || size <= tail || strcmp(path + size - tail, ending) != 0)
         return;
     size -= tail;
     for (name = path + size; name > path && name[-1] != '/'; name--)

@@ -68,7 +68,8 @@ def build_wheel(directory, config_settings=None, metadata_directory=None):
     files = {name + ".py": module,
              info + "METADATA": "Metadata-Version: 2.1\\nName: %s\\nVersion: 1.0\\n" % name,
              info + "WHEEL": "Wheel-Version: 1.0\\nGenerator: toy\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n"}
-    rows = ["%s,," % f for f in files] + [info + "RECORD,,"]
+    hash = lambda text: base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=").decode()
+    rows = ["%s,sha256=%s,%d" % (f, hash(text), len(text)) for f, text in files.items()] + [info + "RECORD,,"]
     files[info + "RECORD"] = "\\n".join(rows) + "\\n"
     out = name + "-1.0-py3-none-any.whl"
     with zipfile.ZipFile(os.path.join(directory, out), "w") as z:

@@ -1,4 +1,4 @@
-"""The first file of the bundle: python -I -B <bundle> resolve|unpack."""
+"""The first file of the bundle: python -I -B <bundle> STEP [ARGUMENT...]."""
 
 import sys
 

@@ -33,7 +33,7 @@ def of_url(parts):
     return basic(unquote(parts.username or ""), unquote(parts.password or ""))
 
 
-def _uv_files(environ):
+def uv_files(environ):
     if environ.get("UV_CONFIG_FILE"):
         return [environ["UV_CONFIG_FILE"]]
     home = environ.get("XDG_CONFIG_HOME") or os.path.join(environ.get("HOME", "/"), ".config")
@@ -66,7 +66,7 @@ def indexes(environ):
             m = re.match(r"([A-Za-z0-9_.-]+)=(.+)", word) if variable in ("UV_INDEX", "UV_DEFAULT_INDEX") else None
             if word:
                 yield (m[1], m[2]) if m else (None, word)
-    for path in _uv_files(environ):
+    for path in uv_files(environ):
         yield from _of_uv_file(path)
 
 

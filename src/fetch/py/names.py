@@ -20,28 +20,38 @@ def normal(name):
 
 
 def _number(text):
-    return str(int(text[:30] or "0"))
+    return int(text[:30] or "0")
+
+
+def version_parts(text):
+    """(epoch, release, (a, b or rc; number), post, dev, local); parts that it has not are None. None: no version."""
+    m = _version.fullmatch(text.strip())
+    if m is None or len(text) > 200:
+        return None
+    pre = (_pre.get(m["pre"].lower(), "rc"), _number(m["pre_n"])) if m["pre"] else None
+    post = _number(m["post_dash"] or m["post_n"] or "") if m["post"] or m["post_dash"] else None
+    dev = _number(m["dev_n"]) if m["dev"] else None
+    local = re.split(r"[-_.]", m["local"].lower()) if m["local"] else None
+    return _number(m["epoch"] or ""), [_number(part) for part in m["release"].split(".")], pre, post, dev, local
 
 
 def version_key(text):
     """Two versions are the same if this is; what is no version by PEP 440 is compared as text."""
-    text = text.strip()
-    m = _version.fullmatch(text)
-    if m is None or len(text) > 200:
-        return text.lower().replace("_", "-")
-    release = [_number(part) for part in m["release"].split(".")]
-    while len(release) > 1 and release[-1] == "0":
+    parts = version_parts(text)
+    if parts is None:
+        return text.strip().lower().replace("_", "-")
+    epoch, release, pre, post, dev, local = parts
+    while len(release) > 1 and release[-1] == 0:
         release.pop()
-    key = "%s!%s" % (_number(m["epoch"] or ""), ".".join(release))
-    if m["pre"]:
-        key += _pre.get(m["pre"].lower(), "rc") + _number(m["pre_n"])
-    if m["post"] or m["post_dash"]:
-        key += ".post" + _number(m["post_dash"] or m["post_n"] or "")
-    if m["dev"]:
-        key += ".dev" + _number(m["dev_n"])
-    if m["local"]:
-        parts = re.split(r"[-_.]", m["local"].lower())
-        key += "+" + ".".join(_number(part) if part.isdigit() else part for part in parts)
+    key = "%d!%s" % (epoch, ".".join(map(str, release)))
+    if pre:
+        key += "%s%d" % pre
+    if post is not None:
+        key += ".post%d" % post
+    if dev is not None:
+        key += ".dev%d" % dev
+    if local:
+        key += "+" + ".".join(str(_number(part)) if part.isdigit() else part for part in local)
     return key
 
 

@@ -20,12 +20,13 @@ WHEELS = "wheels"  # where pip puts them, below the current directory
 
 # --only-binary is about what an index offers: a wheel that needs "x @ https://.../x.tar.gz" makes pip run that one's
 # code. So that is taken out of pip, as are addresses in what a wheel needs; one in which that is not found where it
-# should be is not used. And what the base environment has counts as there.
+# should be is not used. And what the base environment has counts as there, but for an environment of its own to build
+# in (alone).
 _guarded_pip = """
 import re
 import sys
 
-folder = sys.argv.pop(1)
+folder, alone = sys.argv.pop(1), sys.argv.pop(1)
 if folder:
     sys.path.insert(0, folder)
 asked, named = [], {}
@@ -76,7 +77,7 @@ make_resolver = RequirementCommand.make_resolver.__func__
 
 
 def make_thrifty(cls, *others, **named):
-    named["ignore_installed"] = False
+    named["ignore_installed"] = bool(alone)
     return make_resolver(cls, *others, **named)
 
 
@@ -150,7 +151,7 @@ def _uv(uv, job, common):
 
 
 def _pip(job, common):
-    pip = _find_pip(job.get("python", sys.executable))
+    pip = _find_pip(job.get("python", sys.executable), job.flag("alone"))
     if pip is None:
         print("error: No module named pip", file=sys.stderr)
         return 1
@@ -178,21 +179,25 @@ def _downloaded(filename):
     return Wheel(name.name, name.version, filename, digest.hexdigest(), os.path.getsize(path), "file:" + path)
 
 
-def _find_pip(python):
-    """How to call the interpreter's pip, or the one in a wheel that ensurepip would install; None."""
-    guarded = [python, "-I", "-c", _guarded_pip]
+def _find_pip(python, alone=False):
+    """How to call the interpreter's pip, or the one in a wheel; None. alone: what is installed does not count."""
+    folder = pip_folder(python)
+    return None if folder is None else [python, "-I", "-c", _guarded_pip, folder, "alone" if alone else ""]
+
+
+def pip_folder(python):
+    """"" when the interpreter has pip, else the wheel that ensurepip would install; None: there is none."""
     if python == sys.executable:
         from importlib.util import find_spec
 
         if find_spec("pip"):
-            return guarded + [""]
+            return ""
     elif subprocess.run([python, "-I", "-c", "import pip"], stderr=subprocess.DEVNULL).returncode == 0:
-        return guarded + [""]
+        return ""
     # Debian keeps the wheel elsewhere, and may have it without ensurepip.
     folders = [os.path.join(os.path.dirname(os.__file__), "ensurepip", "_bundled"), "/usr/share/python-wheels"]
     for folder in folders:
         found = glob.glob(os.path.join(glob.escape(folder), "pip-*.whl"))
         if found:
-            newest = max(found, key=lambda path: [int(part) for part in re.findall(r"\d+", os.path.basename(path))])
-            return guarded + [newest]
+            return max(found, key=lambda path: [int(part) for part in re.findall(r"\d+", os.path.basename(path))])
     return None

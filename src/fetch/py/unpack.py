@@ -16,7 +16,7 @@ FILE_COST = 20000  # and a file so many more, whatever its size
 TIME = 1577836800  # of all files: 2020-01-01
 
 
-def _open(path):
+def open_wheel(path):
     with open(path, "rb") as file:
         if os.fstat(file.fileno()).st_size == 0:
             raise bad("it is empty")
@@ -31,7 +31,7 @@ def inspect(task):
     """Check the wheel and make its directories; answers what is to be written."""
     limits = wheel.Limits(*task["limits"])
     site = task["site"]
-    with _open(task["path"]) as data:
+    with open_wheel(task["path"]) as data:
         plan = wheel.inspect(data, task["filename"], task["name"], task["version"], site, limits)
     files, directories = [], plan.directories
     for member, target, executable, script in plan.files:
@@ -78,7 +78,7 @@ def extract(task, at):
     """A share of the files. at(i) is told which file is in work: it is the one to blame when this process dies."""
     root, prefix, skip = task["tree"], task["prefix"], set(task.get("skip", ()))
     entries, compiled = [], []
-    with _open(task["path"]) as data:
+    with open_wheel(task["path"]) as data:
         for i, (fields, target, executable, script, compile_it, expected, _) in enumerate(task["files"]):
             member = archive.Member()
             for slot, value in zip(archive.Member.__slots__, fields):

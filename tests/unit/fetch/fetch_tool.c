@@ -4,7 +4,7 @@
  *
  *     fetch_tool STORE TTL_MS OFFLINE TIMEOUT_MS TIMES LAYER EXECUTABLE VERSION PREFIX BASE_PREFIX SITES SPEC...
  *
- * TIMES: how many ask the same at once.
+ * TIMES: how many ask the same at once. FETCH_TOOL_BUILDS in the environment: source distributions are built.
  */
 #include "../outcome_lines.h"
 
@@ -79,7 +79,8 @@ int main(int argc, char **argv)
     fetch_hook(argc, argv);
     if (argc < 13)
         return 2;
-    settings = (struct fetch_settings){argv[1], 0, atoll(argv[2]), atoi(argv[3]) != 0};
+    settings = (struct fetch_settings){argv[1], 0, atoll(argv[2]), atoi(argv[3]) != 0,
+                                       getenv("FETCH_TOOL_BUILDS") ? BUILDS_OFFLINE : BUILDS_NONE};
     if (fetcher_new(uv_default_loop(), &settings, &fetcher, &e) < 0 || start(argc, argv, &e) < 0) {
         printf("refused|%s\n", e.text);
         return 1;

@@ -279,6 +279,18 @@ class Failures(Case):
     def test_source_only(self):
         self.fails("toy-sdist", "only source", "not built in isolated sessions")
 
+    @unittest.skipUnless(INSTALLER == "uv", "the same with pip")
+    def test_built(self):
+        self.env.update(FETCH_TOOL_BUILDS="1", PIP_TOY_SECRET="hunter2", UV_TOY_SECRET="hunter2")
+        self.fails("toy-badbuild", "building it failed", "toy.h: No such file")
+        got = self.good("toy-environ", "toy-sdist")
+        said = self.run_in(got, "import toy_environ, toy_sdist; print(toy_sdist.VALUE, toy_environ.ENVIRON)")
+        self.assertIn("built", said)
+        self.assertNotIn("hunter2", said)
+        self.assertEqual(self.good("toy-sdist", "toy-environ", offline=True).set, got.set)
+        del self.env["FETCH_TOOL_BUILDS"]
+        self.assertFalse(self.fetch("toy-sdist").ok)
+
     def test_wrong_hash(self):
         self.fails("toy-badhash", "is not the one that was announced: its hash differs")
 

@@ -197,6 +197,7 @@ static void keys(void **state)
     autofree char *hashes = key_make(&(struct key_parts){.base = &base, .specs = &specs, .hashes = &x});
     autofree char *file = key_make(&(struct key_parts){.base = &base, .specs = &specs, .of_file = true});
     autofree char *uv = key_make(&(struct key_parts){.base = &base, .specs = &specs, .uv = "/usr/bin/env"});
+    autofree char *built = key_make(&(struct key_parts){.base = &base, .specs = &specs, .builds = BUILDS_OFFLINE});
     autofree char *marker = key_of_spec("A ; python_version < '3'");
 
     (void)state;
@@ -207,6 +208,7 @@ static void keys(void **state)
     assert_string_not_equal(first, hashes);
     assert_string_not_equal(more, hashes);
     assert_string_not_equal(first, file);
+    assert_string_not_equal(first, built);
     assert_string_equal(marker, "a ; python_version < '3'");
 }
 
