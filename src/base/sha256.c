@@ -1,9 +1,12 @@
 #include "base/sha256.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
+#include "base/sha256_impl.h"
+
 /* RFC 6234, 5.1: the first 32 bits of the fractional parts of the cube roots of the first 64 primes. */
-static const uint32_t constants[64] = {
+const uint32_t sha256_constants[64] = {
     0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
     0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174,
     0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc, 0x2de92c6f, 0x4a7484aa, 0x5cb0a9dc, 0x76f988da,
@@ -28,7 +31,7 @@ static inline uint32_t read_word(const unsigned char *at)
 #define ROUND(a, b, c, d, e, f, g, h, i, word)                                                                         \
     do {                                                                                                               \
         uint32_t t_ = (h) + (rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25)) + ((g) ^ ((e) & ((f) ^ (g)))) +             \
-                      constants[i] + (word);                                                                           \
+                      sha256_constants[i] + (word);                                                                    \
         (d) += t_;                                                                                                     \
         (h) = t_ + (rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22)) + (((a) & (b)) | ((c) & ((a) | (b))));               \
     } while (0)
@@ -72,6 +75,21 @@ static void add_block(uint32_t state[8], const unsigned char *block)
     state[7] += h;
 }
 
+static void add_blocks(uint32_t state[8], const unsigned char *at, size_t n)
+{
+    static atomic_int known; /* 0: not asked yet */
+    int has = atomic_load_explicit(&known, memory_order_relaxed);
+
+    if (has == 0) {
+        has = sha256_has_instructions() ? 1 : -1;
+        atomic_store_explicit(&known, has, memory_order_relaxed);
+    }
+    if (has > 0)
+        sha256_add_blocks(state, at, n);
+    for (; has < 0 && n > 0; n--, at += SHA256_BLOCK)
+        add_block(state, at);
+}
+
 void sha256_init(struct sha256 *h)
 {
     *h = (struct sha256){
@@ -95,11 +113,11 @@ void sha256_add(struct sha256 *h, const void *data, size_t size)
         size -= n;
         if (n < room)
             return;
-        add_block(h->state, h->block);
+        add_blocks(h->state, h->block, 1);
     }
-    for (; size >= SHA256_BLOCK; at += SHA256_BLOCK, size -= SHA256_BLOCK)
-        add_block(h->state, at);
-    memcpy(h->block, at, size);
+    if (size >= SHA256_BLOCK)
+        add_blocks(h->state, at, size / SHA256_BLOCK);
+    memcpy(h->block, at + (size - size % SHA256_BLOCK), size % SHA256_BLOCK);
 }
 
 void sha256_end(struct sha256 *h, unsigned char ret[SHA256_BYTES])

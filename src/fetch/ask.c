@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -21,6 +22,7 @@
 #include "packages/child.h"
 #include "packages/explain.h"
 #include "packages/requirement.h"
+#include "packages/wanted.h"
 #include "packages/words.h"
 
 extern char **environ;
@@ -38,6 +40,7 @@ static void look(struct fetch *f);
 static void free_fetch(struct fetch *f)
 {
     words_fini(&f->specs);
+    words_fini(&f->hashes);
     free(f->executable);
     free(f->version);
     free(f->prefix);
@@ -50,6 +53,7 @@ static void free_fetch(struct fetch *f)
     free(f->last_line);
     reply_fini(&f->reply);
     fd_close(&f->file);
+    fd_close(&f->hold);
     free(f);
 }
 
@@ -81,8 +85,7 @@ static void set_final_words(struct fetch *f)
     } else if (f->timed_out) {
         fill_unfinished(f, "not finished in time");
         f->reply.error =
-            xasprintf("not finished after %.0f s, so it was stopped%s%s. Ask again with a longer timeout: what was "
-                      "downloaded is kept",
+            xasprintf("not finished after %.0f s, so it was stopped%s%s. Ask again with a longer timeout",
                       (double)f->timeout_ms / 1000, f->last_line ? " at: " : "", f->last_line ? f->last_line : "");
     } else if (f->reply.n_items == 0) {
         autofree char *error = steal_ptr(f->reply.error);
@@ -206,10 +209,27 @@ static void write_job(const struct fetch *f, struct buf *job)
     record_add(job, "uv", f->uv);
     if (f->all->offline)
         record_add(job, "offline", "1");
+    if (f->of_file)
+        record_add(job, "of-file", "1");
     if (f->all->builds != BUILDS_NONE)
         record_add(job, "builds", f->all->builds == BUILDS_NETWORK ? "2" : "1");
     for (size_t i = 0; i < f->specs.n; i++)
         record_add(job, "spec", f->specs.items[i]);
+    for (size_t i = 0; i < f->hashes.n; i++)
+        record_add(job, "hash", f->hashes.items[i]);
+}
+
+/* 0 or -1 with errno. ret_other: the end for the process. */
+static int make_hold(struct fetch *f, int *ret_other)
+{
+    int ends[2];
+
+    fd_close(&f->hold);
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
+        return -1;
+    f->hold = ends[0];
+    *ret_other = ends[1];
+    return 0;
 }
 
 static void start_process(struct fetch *f)
@@ -226,8 +246,11 @@ static void start_process(struct fetch *f)
     params.extra_fd = f->file;
     if (f->file < 0)
         (void)err_set(&e, -f->file, "an anonymous file for the process that fetches packages");
+    else if (make_hold(f, &params.lock_fd) < 0)
+        (void)err_errno(&e, "a socket for the process that fetches packages");
     else
         (void)child_start(f->all->loop, &params, &ops, f, &f->child, &e);
+    fd_close(&params.lock_fd);
     if (e.code) {
         fail(f, e.text);
         return;
@@ -325,10 +348,15 @@ static void on_tick(uv_timer_t *timer)
 
 static int take_specs(struct fetch *f, const struct fetch_request *request, struct err *e)
 {
+    const size_t most = request->of_file ? WANTED_MAX : LIMIT_PACKAGES;
+
     if (request->n_specs == 0)
         return err_set(e, EINVAL, "no packages were named");
-    if (request->n_specs > LIMIT_PACKAGES)
-        return err_set(e, E2BIG, "%zu packages in one call; at most %d are accepted", request->n_specs, LIMIT_PACKAGES);
+    if (request->n_specs > most)
+        return err_set(e, E2BIG, "%zu packages in one call; at most %zu are accepted", request->n_specs, most);
+    f->of_file = request->of_file;
+    for (size_t i = 0; i < request->n_hashes; i++)
+        words_add(&f->hashes, request->hashes[i]);
     for (size_t i = 0; i < request->n_specs; i++) {
         const char *start = request->specs[i] + strspn(request->specs[i], " \t");
         autofree char *spec = xstrdup(start);
@@ -351,7 +379,7 @@ int fetch_start(struct fetcher *all, const struct fetch_request *request,
     uv_timer_t *const timers[] = {&f->deadline, &f->tick};
 
     f->all = all;
-    f->file = -1;
+    f->file = f->hold = -1;
     if (take_specs(f, request, e) < 0) {
         free_fetch(f);
         return -e->code;

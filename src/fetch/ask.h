@@ -38,7 +38,8 @@ struct fetch {
     void (*progress)(void *data, double seconds, const char *line);
     void (*done)(void *data, struct fetch_outcome *outcome);
     void *data;
-    struct words specs;
+    struct words specs, hashes;
+    bool of_file;
     char *executable, *version, *prefix, *base_prefix, *sites, *layer;
     int64_t timeout_ms, start_us, told_us;
 
@@ -48,6 +49,7 @@ struct fetch {
     int n_timers;
     struct child *child;
     int file; /* the job, then the result; -1: none */
+    int hold; /* holds the set of the result, as long as it is open; -1: none */
     char *line, *last_line;
     bool timed_out, cancelled;
 

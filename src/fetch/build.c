@@ -319,7 +319,7 @@ static void build_one_addressed(struct process *p, struct request *q, const char
     if (r == 0 && !p->offline)
         r = source_find(p, q->key, url, NULL, 0, &why, &source, &why);
     else if (r == 0 && !recall(p, q->key, q->spec))
-        r = process_fail_offline(p);
+        r = process_fail_offline(p, q->key);
     if (r == 0 && source.path) {
         r = add_built(p, &source, &why);
         if (r == 0)

@@ -311,14 +311,18 @@ void compose(struct process *p, struct reply *ret)
     *ret = (struct reply){0};
     if (!p->error && p->found.n)
         set = compose_set(p);
+    for (size_t i = 0; p->error && i < p->n; i++) /* as far as that came, which is nothing */
+        if (p->requests[i].state == REQUEST_DONE && !p->there[i])
+            p->requests[i].state = REQUEST_WAITING;
     report(p, set != NULL, ret);
     ret->error = xstrdup(p->error);
     ret->ok = ret->ok && !ret->error;
     if (p->notes.len)
         ret->notes = explain_clean(buf_begin(&p->notes), p->notes.len);
-    if (set)
+    if (set) {
         ret->set = xstrdup(store_set_id(set));
-    else if (p->layer && ret->ok)
+        (void)store_set_hold(set, FETCH_HOLD_FD); /* else the server may come too late, and says so */
+    } else if (p->layer && ret->ok)
         ret->set = xstrdup(store_set_id(p->layer)); /* nothing new: a good answer just the same */
     store_set_close(set);
 }

@@ -51,6 +51,9 @@ struct fetch_request {
     const struct fetch_base *base;
     const char *const *specs;
     size_t n_specs;
+    const char *const *hashes; /* "name sha256": none but these files for that name, and no name without. None: any */
+    size_t n_hashes;
+    bool of_file;       /* up to WANTED_MAX specs; those whose condition does not hold are left out */
     const char *layer;  /* id of the set that the session has; NULL: none */
     int64_t timeout_ms; /* 0: LIMIT_INSTALL_MS */
 };

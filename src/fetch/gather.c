@@ -93,6 +93,45 @@ static void choose_again(struct process *p)
 
 /* ---- fetching ---- */
 
+/* Has the file one of the hashes that were given for its name? ret_named: there are some. */
+static bool may_be_used(const struct process *p, const struct wheel *w, bool *ret_named)
+{
+    size_t size = strlen(w->key);
+
+    *ret_named = false;
+    for (size_t i = 0; i < p->hashes.n; i++) {
+        const char *hash = p->hashes.items[i];
+
+        if (strncmp(hash, w->key, size) != 0 || hash[size] != ' ')
+            continue;
+        *ret_named = true;
+        if (!w->id || strncmp(w->id, hash + size + 1, strlen(hash + size + 1)) == 0)
+            return true; /* one that the index has no hash of is looked at when it is there */
+    }
+    return false;
+}
+
+/* Where files are named by their hashes, nothing else is fetched: p->error, with all that is wrong. */
+static void check_hashes(struct process *p)
+{
+    autobuf struct buf others = BUF_INIT, unnamed = BUF_INIT;
+    bool named;
+
+    for (size_t i = 0; p->hashes.n && i < p->found.n; i++) {
+        const struct wheel *w = &p->found.items[i];
+        bool good = may_be_used(p, w, &named);
+        struct buf *list = named ? &others : &unnamed;
+
+        if (!good)
+            (void)buf_printf(list, "%s%s %s", list->len ? ", " : "", w->key, w->version);
+    }
+    if (unnamed.len)
+        process_fail(p, "where one requirement has a --hash, all need one; these are needed and have none: %s",
+                     buf_str(&unnamed));
+    else if (others.len)
+        process_fail(p, "no file that fits here has a --hash that was given for %s", buf_str(&others));
+}
+
 static size_t list_missing(struct process *p, struct buf *job)
 {
     size_t n = 0;
@@ -186,6 +225,7 @@ static bool fetch_missing(struct process *p, const char *wheels)
                      p->cache_tag, p->lib, (unsigned long long)LIMIT_WHEEL_BYTES,
                      (unsigned long long)LIMIT_WHEEL_UNPACKED, (unsigned long long)LIMIT_WHEEL_FILES, wheels);
     gather_add_folders(p, &job);
+    process_add_hashes(p, &job);
     if (tool_run(p, "unpack", buf_str(&job), &output, &status, &e) < 0 || status < 0) {
         process_fail(p, "%s", e.text);
         return true;
@@ -209,7 +249,8 @@ void gather_all(struct process *p)
     for (int round = 0; !p->error; round++) {
         autobuf struct buf wheels = BUF_INIT;
 
-        if (list_missing(p, &wheels) == 0)
+        check_hashes(p);
+        if (p->error || list_missing(p, &wheels) == 0)
             return;
         if (round == ROUNDS_MAX)
             process_fail(p, "packages fail again and again, in other ways each time");

@@ -54,11 +54,17 @@ static void add_file(struct buf *out, const char *word, const char *path)
                      S_ISREG(st.st_mode) ? (intmax_t)st.st_size : (intmax_t)0);
 }
 
-char *key_make(const struct fetch_base *base, const char *const *specs, size_t n_specs, const char *const *wheels,
-               size_t n_wheels, const char *uv, enum fetch_builds builds)
+static void add_all(struct words *to, const struct words *from)
 {
+    for (size_t i = 0; from && i < from->n; i++)
+        words_add(to, from->items[i]);
+}
+
+char *key_make(const struct key_parts *parts)
+{
+    const struct fetch_base *base = parts->base;
     autobuf struct buf out = BUF_INIT;
-    autowords struct words asked = {NULL, 0}, has = {NULL, 0};
+    autowords struct words asked = {NULL, 0}, has = {NULL, 0}, hashes = {NULL, 0};
 
     (void)buf_printf(&out, "cellblock 1\npython %s %s %s\n", base->version, base->prefix, base->base_prefix);
     add_file(&out, "executable", base->executable);
@@ -67,21 +73,24 @@ char *key_make(const struct fetch_base *base, const char *const *specs, size_t n
 
         add_file(&out, "site", site); /* its time changes when something is installed into it */
     }
-    if (uv)
-        add_file(&out, "uv", uv);
+    if (parts->uv)
+        add_file(&out, "uv", parts->uv);
     else
         (void)buf_puts(&out, "pip\n");
-    if (builds != BUILDS_NONE)
-        (void)buf_printf(&out, "builds %d\n", (int)builds);
-    for (size_t i = 0; i < n_specs; i++) {
-        autofree char *spec = key_of_spec(specs[i]);
+    if (parts->builds != BUILDS_NONE)
+        (void)buf_printf(&out, "builds %d\n", (int)parts->builds);
+    for (size_t i = 0; i < parts->specs->n; i++) {
+        autofree char *spec = key_of_spec(parts->specs->items[i]);
 
         words_add(&asked, spec);
     }
-    for (size_t i = 0; i < n_wheels; i++)
-        words_add(&has, wheels[i]);
+    add_all(&has, parts->wheels);
+    add_all(&hashes, parts->hashes);
+    if (parts->of_file)
+        (void)buf_puts(&out, "of a file\n");
     add_sorted(&out, "spec", &asked);
     add_sorted(&out, "has", &has);
-    settings_describe(base->prefix, uv != NULL, &out);
+    add_sorted(&out, "hash", &hashes);
+    settings_describe(base->prefix, parts->uv != NULL, &out);
     return buf_steal(&out, NULL);
 }

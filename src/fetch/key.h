@@ -2,9 +2,12 @@
 #ifndef CELLBLOCK_FETCH_KEY_H
 #define CELLBLOCK_FETCH_KEY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "fetch/fetch.h"
+
+struct words;
 
 /*
  * A requirement in the form that is compared: its name normalised, spaces gone where they mean nothing. spec is a
@@ -12,11 +15,18 @@
  */
 char *key_of_spec(const char *spec);
 
+struct key_parts {
+    const struct fetch_base *base;
+    const struct words *specs, *hashes;
+    const struct words *wheels; /* ids of those that the session has */
+    bool of_file;
+    const char *uv; /* its path, or NULL */
+    enum fetch_builds builds;
+};
+
 /*
- * Everything that an answer depends on. wheels: ids of those that the session has. uv: the path of uv, or NULL. It may
- * hold credentials (index settings): never to be shown. The caller frees.
+ * Everything that an answer depends on. It may hold credentials (index settings): never to be shown. The caller frees.
  */
-char *key_make(const struct fetch_base *base, const char *const *specs, size_t n_specs, const char *const *wheels,
-               size_t n_wheels, const char *uv, enum fetch_builds builds);
+char *key_make(const struct key_parts *parts);
 
 #endif

@@ -140,6 +140,12 @@ void fetch_look(struct fetch *f)
 {
     struct fetch_base base = {f->executable, f->version, f->prefix, f->base_prefix, f->sites};
     struct there t = {{NULL, 0, 0}, {NULL, 0}, RECORD_INIT};
+    struct key_parts parts = {.base = &base,
+                              .specs = &f->specs,
+                              .hashes = &f->hashes,
+                              .wheels = &t.ids,
+                              .of_file = f->of_file,
+                              .builds = f->all->builds};
 
     if (f->cleaning)
         (void)store_collect(f->all->store);
@@ -150,8 +156,8 @@ void fetch_look(struct fetch *f)
     find_there(f, &t);
     if (!f->key) {
         f->uv = installer_find_uv(f->prefix);
-        f->key = key_make(&base, (const char *const *)f->specs.items, f->specs.n, (const char *const *)t.ids.items,
-                          t.ids.n, f->uv, f->all->builds);
+        parts.uv = f->uv;
+        f->key = key_make(&parts);
     }
     f->answered = answer_from_there(f, &t) || answer_from_store(f);
     free_there(&t);

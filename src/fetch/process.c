@@ -35,9 +35,20 @@ void process_fail(struct process *p, const char *format, ...)
         p->error = explain_clean(text, strlen(text));
 }
 
-int process_fail_offline(struct process *p)
+int process_fail_offline(struct process *p, const char *package)
 {
-    process_fail(p, "not all that this needs is in the package store, and the server works offline (--offline)");
+    autobuf struct buf asked = BUF_INIT;
+
+    for (size_t i = 0; i < p->n; i++)
+        if (p->attempted[i])
+            (void)buf_printf(&asked, "%s%s", asked.len ? ", " : "", p->requests[i].spec);
+    if (*package)
+        process_fail(p, "no %s that would do is in the package store, and the server works offline (--offline)",
+                     package);
+    else
+        process_fail(p,
+                     "not all that is needed for %s is in the package store, and the server works offline (--offline)",
+                     buf_str(&asked));
     return -EIO;
 }
 
@@ -52,6 +63,12 @@ void process_say(const char *line)
     shown[size++] = '\n';
     if (size > 1)
         (void)fd_write_all(STDOUT_FILENO, shown, size);
+}
+
+void process_add_hashes(const struct process *p, struct buf *job)
+{
+    for (size_t i = 0; i < p->hashes.n; i++)
+        (void)buf_printf(job, "hash %s\n", p->hashes.items[i]);
 }
 
 /* ---- the job ---- */
@@ -80,6 +97,8 @@ static const char *need(struct process *p, const char *key)
 
 static void take_requests(struct process *p)
 {
+    bool of_file = record_value(&p->job, "of-file") != NULL;
+
     p->requests = xnew_n(struct request, p->job.n + 1);
     for (size_t i = 0; i < p->job.n; i++) {
         const char *spec = p->job.entries[i].value;
@@ -87,6 +106,8 @@ static void take_requests(struct process *p)
         struct requirement parsed;
         struct err e = ERR_INIT;
 
+        if (strcmp(p->job.entries[i].key, "hash") == 0)
+            words_add(&p->hashes, spec);
         if (strcmp(p->job.entries[i].key, "spec") != 0)
             continue;
         if (requirement_parse(spec, &parsed, &e) < 0) {
@@ -97,6 +118,7 @@ static void take_requests(struct process *p)
         q->key = xstrdup(parsed.name);
         q->bare = !parsed.has_extras && !parsed.has_version && !parsed.has_url && !parsed.has_marker;
         q->has_marker = parsed.has_marker;
+        q->of_file = of_file;
         p->n++;
     }
     p->attempted = xnew_n(bool, p->n + 1);
@@ -123,6 +145,8 @@ static void take_job(struct process *p)
     p->cache_tag = xasprintf("cpython-%d%d", major, minor);
     p->lib = xasprintf("lib/python%d.%d/site-packages", major, minor);
     take_requests(p);
+    if (p->hashes.n) /* of what would be built nobody could have given one */
+        p->builds_allowed = BUILDS_NONE;
     for (const char *at = p->base.sites; *at; at += strcspn(at, ":"), at += *at == ':') {
         autofree char *site = xstrndup(at, strcspn(at, ":"));
 
@@ -232,7 +256,7 @@ void fetch_hook(int argc, char **argv)
         return;
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* and the builder ends with this process */
     (void)prctl(PR_SET_NAME, "cellblock-fetch");
-    if (getppid() != parent || fd_set_cloexec(FETCH_FD, true) < 0)
+    if (getppid() != parent || fd_set_cloexec(FETCH_FD, true) < 0 || fd_set_cloexec(FETCH_HOLD_FD, true) < 0)
         exit(2);
     (void)signal(SIGPIPE, SIG_IGN);
     exit(run());

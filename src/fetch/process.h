@@ -30,7 +30,8 @@ struct store;
 struct store_set;
 struct store_work;
 
-#define FETCH_FD 3 /* the job, and then the result */
+#define FETCH_FD 3      /* the job, and then the result */
+#define FETCH_HOLD_FD 4 /* a socket: the set of the result, held until the server has opened it (store_set_hold) */
 
 struct process {
     struct record job; /* what follows points into it */
@@ -38,6 +39,7 @@ struct process {
     const char *key, *layer_id;
     const char *uv; /* NULL: pip */
     bool offline;
+    struct words hashes; /* "name sha256", see fetch.h */
     enum fetch_builds builds_allowed;
     struct request *requests;
     size_t n;
@@ -63,6 +65,9 @@ struct process {
     size_t n_attempted;
     char *error; /* of the whole: nothing else is tried */
 };
+
+/* Lines of the job: the files that may be used. */
+void process_add_hashes(const struct process *p, struct buf *job);
 
 /* `resolve`, `unpack` or `source` with these lines of the job, to which what is common to both is added. 0 with the
  * exit status
@@ -107,7 +112,8 @@ void compose(struct process *p, struct reply *ret);
 struct store_set *compose_set(struct process *p);
 
 void process_fail(struct process *p, const char *format, ...) __attribute__((format(printf, 2, 3)));
-int process_fail_offline(struct process *p); /* -EIO */
-void process_say(const char *line);          /* for the server: cleaned, a line */
+/* uv and pip say all kinds of things then; package: of which one, "" when they do not say. Returns -EIO. */
+int process_fail_offline(struct process *p, const char *package);
+void process_say(const char *line); /* for the server: cleaned, a line */
 
 #endif

@@ -9,7 +9,7 @@
 
 struct buf;
 
-#define RECORD_ENTRIES_MAX 20000
+#define RECORD_ENTRIES_MAX 40000
 
 struct record_entry {
     const char *key, *value;

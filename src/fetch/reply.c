@@ -10,7 +10,8 @@
 #include "packages/report.h"
 #include "packages/outcome.h"
 
-static const char *const states[] = {[INSTALL_NEW] = "new", [INSTALL_PRESENT] = "present", [INSTALL_FAILED] = "failed"};
+static const char *const states[] = {
+    [INSTALL_NEW] = "new", [INSTALL_PRESENT] = "present", [INSTALL_FAILED] = "failed", [INSTALL_SKIPPED] = "skipped"};
 
 void reply_write(const struct reply *a, struct buf *out)
 {
@@ -34,7 +35,7 @@ static bool take_state(struct reply *a, const char *value, bool asked)
 
     if (a->n_items == REPLY_ITEMS_MAX)
         return false;
-    for (int i = INSTALL_NEW; i <= INSTALL_FAILED; i++)
+    for (int i = INSTALL_NEW; i <= INSTALL_SKIPPED; i++)
         if (strcmp(value, states[i]) == 0) {
             *item = (struct install_item){.state = (enum install_state)i, .asked = asked};
             a->n_items++;

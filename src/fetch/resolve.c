@@ -128,6 +128,7 @@ int resolve_specs(struct process *p, const char *const *specs, size_t n, int pin
     for (size_t i = 0; i < n; i++)
         (void)buf_printf(&job, "spec %s\n", specs[i]);
     add_pins(p, specs, n, pins, &job);
+    process_add_hashes(p, &job);
     if (p->alone)
         (void)buf_puts(&job, "alone 1\n");
     if (tool_run(p, "resolve", buf_str(&job), &output, &status, &e) < 0 || status < 0) {
@@ -191,8 +192,8 @@ static void judge(struct process *p, struct attempt *a, const char *const *specs
     }
     if (p->error)
         return;
-    if (p->offline && why->kind != EXPLAIN_CONFLICT) { /* uv and pip say all kinds of things */
-        (void)process_fail_offline(p);
+    if (p->offline && why->kind != EXPLAIN_CONFLICT) {
+        (void)process_fail_offline(p, why->package);
         return;
     }
     a->n_refused = why->kind == EXPLAIN_REFUSED ? a->n_refused + 1 : 0;

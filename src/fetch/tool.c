@@ -120,22 +120,6 @@ static void list_mounts(struct process *p, struct box_run *run, struct words *pa
 
 /* ---- once there is a sandbox ---- */
 
-/* Without namespaces uv is run by another user, where it lies: often in a directory that only its owner can enter. */
-static bool reachable_by_all(const char *path)
-{
-    autofree char *part = xstrdup(path);
-    struct stat st;
-
-    if (stat(part, &st) < 0 || !(st.st_mode & S_IXOTH))
-        return false;
-    for (char *slash = strrchr(part, '/'); slash && slash > part; slash = strrchr(part, '/')) {
-        *slash = '\0';
-        if (stat(part, &st) < 0 || !(st.st_mode & S_IXOTH))
-            return false;
-    }
-    return true;
-}
-
 /* A cache belongs to the user that the sandbox happens to have: others could not change what is in it. */
 static int make_cache(struct process *p, uid_t user, char **ret, struct err *e)
 {
@@ -168,7 +152,8 @@ static int prepare(void *data, uid_t user, struct err *e)
     autofd int out = open(store_work_out(p->work), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
     autobuf struct buf job = BUF_INIT;
     autofree char *cache = NULL;
-    bool uv = p->uv && (p->box->tier != TIER_LANDLOCK || reachable_by_all(p->uv));
+    /* Without namespaces uv is run by another user, where it lies: often where only its owner can enter. */
+    bool uv = p->uv && (p->box->tier != TIER_LANDLOCK || shown_to_all(p->uv));
 
     if (out < 0)
         return err_errno(e, "open %s", store_work_out(p->work));

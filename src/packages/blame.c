@@ -1,10 +1,28 @@
 #include "packages/blame.h"
 
+#include <ctype.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "packages/explain.h"
 #include "packages/report.h"
+
+bool blame_mentions(const struct explain *x, const char *key)
+{
+    size_t size = strlen(key);
+
+    for (const char *p = x->section; *p; p++) {
+        size_t n = 0;
+
+        if (p > x->section && (isalnum((unsigned char)p[-1]) || strchr("-_.", p[-1])))
+            continue;
+        while (n < size && (tolower((unsigned char)p[n]) == key[n] || (key[n] == '-' && p[n] && strchr("_.", p[n]))))
+            n++;
+        if (n == size && !isalnum((unsigned char)p[n]) && !(strchr("-_.", p[n]) && isalnum((unsigned char)p[n + 1])))
+            return true;
+    }
+    return false;
+}
 
 void blame_request(struct request *q, const struct explain *why)
 {
@@ -32,7 +50,7 @@ bool blame_requests(struct request *requests, const bool *attempted, size_t n, c
         if (n_attempted == 1 || (why->kind != EXPLAIN_CONFLICT && strcmp(q->key, why->package) == 0)) {
             blame_request(q, why);
             found = true;
-        } else if (explain_mentions(why, q->key)) {
+        } else if (blame_mentions(why, q->key)) {
             mentioned = q;
             n_mentioned++;
             if (why->kind == EXPLAIN_CONFLICT) {

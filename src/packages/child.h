@@ -18,7 +18,8 @@ struct child_params {
     char *const *env;
     const char *cwd;
     int extra_fd; /* becomes its descriptor 3; -1: none. Stays the caller's, as does the next */
-    int lock_fd;  /* becomes its descriptor 4: a lock that holds as long as it lives, even when the server is killed */
+    int lock_fd;  /* becomes its descriptor 4: mostly a lock that holds as long as it lives, even when the server is
+                     killed */
 };
 
 struct child_result {

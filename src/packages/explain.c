@@ -12,6 +12,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "base/utf8.h"
+#include "packages/near.h"
 
 #define TAIL_LINES 10
 #define LINE_MAX_BYTES 500
@@ -84,6 +85,7 @@ enum detail {
     DETAIL_LINE,  /* the line with the sign */
     DETAIL_CAUSE, /* the paragraph in which the resolver says why */
     DETAIL_TAIL,  /* the last lines */
+    DETAIL_HASH,  /* uv and pip check nothing else */
 };
 
 static const struct {
@@ -107,8 +109,7 @@ static const struct {
     [EXPLAIN_BUILD] = {"%s comes as source code, and building it failed (a compiler or library may be missing)", NULL,
                        DETAIL_TAIL},
     [EXPLAIN_NOT_BUILT] = {"%s comes as source code, of which no wheel could be had", NULL, DETAIL_NONE},
-    [EXPLAIN_HASH] = {"the file that came is not the one that the index announces (its hash differs)", NULL,
-                      DETAIL_NONE},
+    [EXPLAIN_HASH] = {"the file that came is not the one that was announced", NULL, DETAIL_HASH},
     [EXPLAIN_BAD_FILE] = {"the file of %s is damaged", NULL, DETAIL_LINE},
     [EXPLAIN_TOO_LARGE] = {"%s is larger than what is accepted", NULL, DETAIL_LINE},
     [EXPLAIN_REFUSED] = {"the index refuses access",
@@ -318,8 +319,8 @@ static void find_package(const char *section, const char *whole, struct explain 
                                         "ERROR: Package '",
                                         "tampered with them.\n",
                                         NULL};
-    static const char *const before[] = {" was not found in", " has no wheels", " has no usable wheels",
-                                         " depends on Python", NULL};
+    static const char *const before[] = {" was not found in",      " has no wheels",     " has no usable wheels",
+                                         " have no usable wheels", " depends on Python", NULL};
     char *name = ret->package;
     const char *at;
 
@@ -414,9 +415,26 @@ static char *detail_text(enum detail detail, const char *in, const char *section
         return shorten(resolver_cause(section));
     case DETAIL_TAIL:
         return build_tail(section, log);
+    case DETAIL_HASH:
+        return xstrdup("its hash differs");
     default:
         return xstrdup("");
     }
+}
+
+/* Something that is not what was meant may be there, too, for want of anything that can be installed. */
+static bool say_near(const struct explain *x, struct buf *out)
+{
+    autobuf struct buf names = BUF_INIT;
+    bool none = x->kind == EXPLAIN_NO_SUCH, useless = x->kind == EXPLAIN_NO_WHEEL || x->kind == EXPLAIN_BUILD;
+
+    if (none && near_is_standard(x->package))
+        (void)buf_printf(out, "; %s is a part of Python: import it", x->package);
+    else if ((none || useless) && near_names(x->package, useless, &names))
+        (void)buf_printf(out, "; nearest names: %s", buf_str(&names));
+    else
+        return false;
+    return true;
 }
 
 static void say(const char *detail, struct explain *ret)
@@ -430,7 +448,7 @@ static void say(const char *detail, struct explain *ret)
         (void)buf_puts(&out, text);
     if (*detail && !strstr(buf_str(&out), detail))
         (void)buf_printf(&out, "%s%s", strchr(detail, '\n') ? ":\n" : ": ", detail);
-    if (kinds[ret->kind].advice)
+    if (!say_near(ret, &out) && kinds[ret->kind].advice)
         (void)buf_printf(&out, "; %s", kinds[ret->kind].advice);
     ret->reason = buf_steal(&out, NULL);
 }
@@ -479,21 +497,4 @@ void explain_fini(struct explain *x)
 {
     free(x->reason);
     free(x->section);
-}
-
-bool explain_mentions(const struct explain *x, const char *key)
-{
-    size_t size = strlen(key);
-
-    for (const char *p = x->section; *p; p++) {
-        size_t n = 0;
-
-        if (p > x->section && (isalnum((unsigned char)p[-1]) || strchr("-_.", p[-1])))
-            continue;
-        while (n < size && (tolower((unsigned char)p[n]) == key[n] || (key[n] == '-' && p[n] && strchr("_.", p[n]))))
-            n++;
-        if (n == size && !isalnum((unsigned char)p[n]) && !(strchr("-_.", p[n]) && isalnum((unsigned char)p[n + 1])))
-            return true;
-    }
-    return false;
 }

@@ -46,9 +46,6 @@ void explain(const char *out, size_t size, const char *log, size_t log_size, str
 void explain_of_kind(enum explain_kind kind, const char *package, const char *detail, struct explain *ret);
 void explain_fini(struct explain *x);
 
-/* Does the error speak of this package (a normalised name)? */
-bool explain_mentions(const struct explain *x, const char *key);
-
 /* Would every other package fail in the same way? */
 bool explain_is_global(enum explain_kind kind);
 

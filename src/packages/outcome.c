@@ -16,6 +16,9 @@ static void describe_item(const struct install_item *item, struct buf *out)
         (void)buf_printf(out, "%s: already there%s%s\n", item->spec, item->version ? ", " : "",
                          item->version ? item->version : "");
         break;
+    case INSTALL_SKIPPED:
+        (void)buf_printf(out, "%s: not for this Python and platform\n", item->spec);
+        break;
     default:
         (void)buf_printf(out, "%s: failed: %s\n", item->spec, item->reason ? item->reason : "unknown");
     }

@@ -8,7 +8,8 @@
 
 struct buf;
 
-enum install_state { INSTALL_NEW, INSTALL_PRESENT, INSTALL_FAILED };
+/* Skipped: its condition does not hold, and a file is where that is no mistake. */
+enum install_state { INSTALL_NEW, INSTALL_PRESENT, INSTALL_FAILED, INSTALL_SKIPPED };
 
 struct install_item {
     const char *spec; /* as asked, or name==version for what came with it */

@@ -7,9 +7,9 @@
 
 #include "base/buf.h"
 #include "packages/provides_impl.h"
+#include "packages/spelling.h"
 
 #define NAME_MAX_BYTES 200 /* of a module's name that is looked at */
-#define NEAR_MAX 32        /* of one that may be a misspelt one */
 
 /* Parts of these names belong to distributions that are called like the part, nearly always. */
 static const char *const namespaces[] = {"azure.", "google.cloud.", "opentelemetry."};
@@ -72,57 +72,6 @@ const char *provides_distribution(const char *module)
 
 /* ---- what is nearly a name ---- */
 
-static int lower(char c)
-{
-    return tolower((unsigned char)c);
-}
-
-/* PEP 503: - _ . and case do not count. b may have extras in brackets. */
-static bool same_distribution(const char *a, const char *b)
-{
-    while (*a && *b && *b != '[') {
-        bool sep_a = strchr("-_.", *a), sep_b = strchr("-_.", *b);
-
-        if (sep_a != sep_b || (!sep_a && lower(*a) != lower(*b)))
-            return false;
-        a++;
-        b++;
-    }
-    return !*a && (!*b || *b == '[');
-}
-
-/* How many letters are wrong, missing, too many or exchanged with the next; case does not count. */
-static size_t distance(const char *a, const char *b)
-{
-    size_t n = strlen(a), m = strlen(b), row[3][NEAR_MAX + 1], *old = row[0], *last = row[1], *now = row[2];
-
-    if (n > NEAR_MAX || m > NEAR_MAX)
-        return NEAR_MAX;
-    for (size_t j = 0; j <= m; j++)
-        last[j] = old[j] = j;
-    for (size_t i = 1; i <= n; i++) {
-        size_t *unused = old;
-
-        now[0] = i;
-        for (size_t j = 1; j <= m; j++) {
-            size_t best = last[j - 1] + (lower(a[i - 1]) != lower(b[j - 1]));
-
-            if (last[j] + 1 < best)
-                best = last[j] + 1;
-            if (now[j - 1] + 1 < best)
-                best = now[j - 1] + 1;
-            if (i > 1 && j > 1 && lower(a[i - 1]) == lower(b[j - 2]) && lower(a[i - 2]) == lower(b[j - 1]) &&
-                old[j - 2] + 1 < best)
-                best = old[j - 2] + 1;
-            now[j] = best;
-        }
-        old = last;
-        last = now;
-        now = unused;
-    }
-    return last[m];
-}
-
 struct near {
     const char *module, *name;
     size_t distance;
@@ -130,7 +79,7 @@ struct near {
 
 static void consider(struct near *near, const char *name)
 {
-    size_t d = strchr(name, '.') ? NEAR_MAX : distance(near->module, name);
+    size_t d = strchr(name, '.') ? SPELLING_MAX : spelling_distance(near->module, name);
 
     if (d < near->distance) {
         near->distance = d;
@@ -147,7 +96,7 @@ const char *provides_near(const char *module)
     if (strchr(module, '.'))
         return NULL;
     for (size_t i = 0; i < provides_n_differing; i++)
-        if (same_distribution(module, provides_differing[i].text))
+        if (spelling_same_name(module, provides_differing[i].text))
             return provides_differing[i].module;
     for (size_t i = 0; i < provides_n_standard; i++)
         consider(&near, provides_standard[i]);
@@ -207,7 +156,7 @@ static void advise_unknown(struct buf *out, const char *module)
 {
     const char *near = provides_near(module), *distribution = near ? provides_distribution(near) : NULL;
 
-    if (distribution && same_distribution(module, distribution) && !same_distribution(module, near)) {
+    if (distribution && spelling_same_name(module, distribution) && !spelling_same_name(module, near)) {
         (void)buf_printf(out,
                          "`%s` is the name of a distribution, its module is called `%s`: import that. If it is not "
                          "there either, ",

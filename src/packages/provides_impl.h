@@ -9,7 +9,7 @@ struct provided {
 };
 
 extern const struct provided provides_differing[], provides_advice[];
-extern const char *const provides_same[], *const provides_standard[];
-extern const size_t provides_n_differing, provides_n_advice, provides_n_same, provides_n_standard;
+extern const char *const provides_same[], *const provides_standard[], *const provides_popular[];
+extern const size_t provides_n_differing, provides_n_advice, provides_n_same, provides_n_standard, provides_n_popular;
 
 #endif

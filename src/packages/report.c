@@ -34,6 +34,10 @@ static void set_asked(struct install_item *item, const struct request *q, const 
         item->version = xstrdup(is->version);
         return;
     }
+    if (q->state == REQUEST_DONE && q->has_marker && q->of_file) {
+        item->state = INSTALL_SKIPPED;
+        return;
+    }
     item->state = INSTALL_FAILED;
     if (q->state == REQUEST_FAILED)
         item->reason = xstrdup(q->reason);

@@ -17,6 +17,7 @@ struct request {
     char *instead; /* what is asked for in place of spec; NULL: spec */
     bool bare;     /* nothing but a name */
     bool has_marker;
+    bool of_file; /* where conditions are expected not to hold */
     enum request_state state;
     char *reason; /* when it failed */
 };

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -88,4 +89,17 @@ void shown_fini(struct shown *shown)
         free((char *)shown->all[i].target);
     }
     shown->n = 0;
+}
+
+bool shown_to_all(const char *path)
+{
+    autofree char *part = xstrdup(path);
+    struct stat st;
+
+    for (char *slash = strrchr(part, '/'); slash; slash = strrchr(part, '/')) {
+        if (stat(part, &st) < 0 || !(st.st_mode & S_IXOTH))
+            return false;
+        *slash = '\0';
+    }
+    return true;
 }

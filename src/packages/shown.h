@@ -2,6 +2,7 @@
 #ifndef CELLBLOCK_PACKAGES_SHOWN_H
 #define CELLBLOCK_PACKAGES_SHOWN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "sandbox/plan.h"
@@ -22,5 +23,9 @@ struct shown {
 int shown_interpreter(struct shown *ret, const char *executable, const char *prefix, const char *base_prefix,
                       struct err *e);
 void shown_fini(struct shown *shown);
+
+/* Without namespaces: can a user who has no rights of its own there enter all directories of an absolute path, and the
+ * last one (a file: run it)? */
+bool shown_to_all(const char *path);
 
 #endif

@@ -14,11 +14,12 @@
 #include "base/mem.h"
 #include "packages/explain.h"
 #include "packages/packages.h"
-#include "packages/words.h"
+#include "packages/requirement.h"
 
-#define FILE_BYTES_MAX (256 * KIB)
+#define FILE_BYTES_MAX (4 * MIB)
 #define NESTED_MAX 8 /* files that name each other with -r */
 #define MARK "\n\001wanted\n"
+#define SHA256_HEX 64
 
 const char wanted_project_code[] =
     "import sys; del sys.path[0]\n"
@@ -47,22 +48,121 @@ bool wanted_is_project(const char *path)
     return size > 5 && strcmp(path + size - 5, ".toml") == 0;
 }
 
-static int add(const char *spec, const char *path, size_t line, struct words *ret, struct err *e)
+void wanted_fini(struct wanted *w)
 {
-    struct err why = ERR_INIT;
+    words_fini(&w->specs);
+    words_fini(&w->hashes);
+}
 
-    if (strstr(spec, " --"))
-        return err_set(e, EINVAL, "%.200s, line %zu: options of single requirements (--hash) are not understood here",
-                       path, line);
-    if (requirement_check(spec, &why) < 0)
-        return err_set(e, EINVAL, "%.200s, line %zu: %.280s", path, line, why.text);
-    if (ret->n >= WANTED_MAX)
-        return err_set(e, E2BIG, "%.200s: more than %d requirements", path, WANTED_MAX);
-    words_add(ret, spec);
+/* ---- hashes ---- */
+
+/* 64 digits, and no more of them, into ret in lower case. */
+static bool take_digest(const char *text, char ret[SHA256_HEX + 1])
+{
+    static const char digits[] = "0123456789abcdef0123456789ABCDEF";
+
+    if (strspn(text, digits) != SHA256_HEX)
+        return false;
+    for (size_t i = 0; i < SHA256_HEX; i++)
+        ret[i] = digits[(size_t)(strchr(digits, text[i]) - digits) % 16];
+    ret[SHA256_HEX] = '\0';
+    return true;
+}
+
+/* What follows a requirement: --hash=sha256:..., once or more. 0, or -EINVAL: something else. */
+static int take_hashes(char *options, const char *name, struct wanted *ret)
+{
+    static const char option[] = "--hash";
+
+    for (char *save = NULL, *word = strtok_r(options, " \t", &save); word; word = strtok_r(NULL, " \t", &save)) {
+        const char *value = word + strlen(option);
+        char digest[SHA256_HEX + 1];
+
+        if (strncmp(word, option, strlen(option)) != 0 || (*value && *value != '='))
+            return -EINVAL;
+        value = *value ? value + 1 : strtok_r(NULL, " \t", &save);
+        if (!value || strncmp(value, "sha256:", 7) != 0 || !take_digest(value + 7, digest) ||
+            value[7 + SHA256_HEX] != '\0' || ret->hashes.n >= WANTED_HASHES_MAX)
+            return -EINVAL;
+        words_addf(&ret->hashes, "%s %s", name, digest);
+    }
     return 0;
 }
 
-int wanted_take(const char *path, const char *output, size_t size, struct words *ret, struct err *e)
+static bool has_hash(const struct wanted *w, const char *name)
+{
+    size_t size = strlen(name);
+
+    for (size_t i = 0; i < w->hashes.n; i++)
+        if (strncmp(w->hashes.items[i], name, size) == 0 && w->hashes.items[i][size] == ' ')
+            return true;
+    return false;
+}
+
+/* A single == with all of a version, in what comes before the condition. */
+static bool is_pinned(const char *spec, const struct requirement *q)
+{
+    autofree char *front = xstrndup(spec, strcspn(spec, ";"));
+
+    return q->has_url || (strstr(front, "==") && !strpbrk(strstr(front, "=="), ",*") && !strpbrk(front, "<>!~"));
+}
+
+/* With one hash all need one: else what has none could be replaced, and with it all that is imported. */
+static int check_hashes(const char *path, struct wanted *w, struct err *e)
+{
+    for (size_t i = 0; w->hashes.n && i < w->specs.n; i++) {
+        const char *spec = w->specs.items[i], *fragment = strstr(spec, "#sha256=");
+        struct requirement q;
+        char digest[SHA256_HEX + 1];
+
+        if (requirement_parse(spec, &q, e) < 0)
+            return -e->code;
+        if (q.has_url && fragment && take_digest(fragment + 8, digest))
+            words_addf(&w->hashes, "%s %s", q.name, digest);
+        if (!has_hash(w, q.name) || !is_pinned(spec, &q))
+            return err_set(e, EINVAL,
+                           "%.200s: %.100s has no %s: where one requirement has a --hash, all need one, and ==", path,
+                           q.name, has_hash(w, q.name) ? "single version (==)" : "--hash");
+    }
+    return 0;
+}
+
+/* ---- one requirement ---- */
+
+static char *trim(char *text)
+{
+    size_t size;
+
+    text += strspn(text, " \t\r\f");
+    size = strlen(text);
+    while (size && strchr(" \t\r\f", text[size - 1]))
+        text[--size] = '\0';
+    return text;
+}
+
+static int add(char *spec, const char *path, size_t line, struct wanted *ret, struct err *e)
+{
+    char *options = strstr(spec, " --");
+    struct requirement q;
+    struct err why = ERR_INIT;
+
+    if (options) {
+        *options++ = '\0';
+        spec = trim(spec);
+    }
+    if (requirement_parse(spec, &q, &why) < 0)
+        return err_set(e, EINVAL, "%.200s, line %zu: %.280s", path, line, why.text);
+    if (options && take_hashes(options, q.name, ret) < 0)
+        return err_set(e, EINVAL,
+                       "%.200s, line %zu: of the options of a requirement only --hash=sha256:... is understood here",
+                       path, line);
+    if (ret->specs.n >= WANTED_MAX)
+        return err_set(e, E2BIG, "%.200s: more than %d requirements", path, WANTED_MAX);
+    words_add(&ret->specs, spec);
+    return 0;
+}
+
+int wanted_take(const char *path, const char *output, size_t size, struct wanted *ret, struct err *e)
 {
     const char *at = memmem(output, size, MARK, strlen(MARK)), *end = output + size;
     size_t n = 0;
@@ -79,6 +179,8 @@ int wanted_take(const char *path, const char *output, size_t size, struct words 
 
         if (add(spec, "", 0, ret, &why) < 0)
             return err_set(e, EINVAL, "%.200s, dependency %zu: %.280s", path, n + 1, strchr(why.text, ':') + 2);
+        if (ret->hashes.n) /* is of requirements files only */
+            return err_set(e, EINVAL, "%.200s, dependency %zu: --hash does not belong there", path, n + 1);
         at = stop ? stop + 1 : end;
     }
     return 0;
@@ -122,21 +224,10 @@ static void cut_comment(char *line)
         }
 }
 
-static char *trim(char *text)
-{
-    size_t size;
-
-    text += strspn(text, " \t\r\f");
-    size = strlen(text);
-    while (size && strchr(" \t\r\f", text[size - 1]))
-        text[--size] = '\0';
-    return text;
-}
-
-static int read_into(const char *path, int depth, struct words *ret, struct err *e);
+static int read_into(const char *path, int depth, struct wanted *ret, struct err *e);
 
 /* "-r other.txt", relative to the file that says so. Anything else that starts with a dash is refused. */
-static int take_option(char *option, const char *path, size_t line, int depth, struct words *ret, struct err *e)
+static int take_option(char *option, const char *path, size_t line, int depth, struct wanted *ret, struct err *e)
 {
     static const char *const names[] = {"--requirement", "-r"};
     const char *slash = strrchr(path, '/');
@@ -163,7 +254,7 @@ static int take_option(char *option, const char *path, size_t line, int depth, s
         path, line, (int)strcspn(option, " \t="), option);
 }
 
-static int read_into(const char *path, int depth, struct words *ret, struct err *e)
+static int read_into(const char *path, int depth, struct wanted *ret, struct err *e)
 {
     autofree char *text = read_whole(path, e), *whole = xstrdup("");
     size_t number = 0;
@@ -197,10 +288,13 @@ static int read_into(const char *path, int depth, struct words *ret, struct err 
     return text ? 0 : -e->code;
 }
 
-int wanted_read(const char *path, struct words *ret, struct err *e)
+int wanted_read(const char *path, struct wanted *ret, struct err *e)
 {
     struct err why = ERR_INIT;
     int r = read_into(path, 0, ret, &why);
+
+    if (r == 0)
+        r = check_hashes(path, ret, &why);
 
     return r < 0 ? err_set(e, why.code, "%s", why.text) : 0;
 }

@@ -116,13 +116,22 @@ static int send_request(struct builder *b, struct build_msg *msg, const void *da
     return status < 0 ? err_set(e, -status, "the process that makes sandboxes: %s", strerror(-status)) : 0;
 }
 
+/* Numbers go on: who still has a sandbox of a builder that is gone must not end another one with it. */
+static void clear(struct builder *b)
+{
+    uint32_t last_id = b->last_id;
+
+    *b = (struct builder)BUILDER_INIT;
+    b->last_id = last_id;
+}
+
 static int start(struct builder *b, bool plain, struct err *e)
 {
     struct build_msg hello;
     int pair[2], fds[ANSWER_FDS] = {-1, -1, -1, -1}, status;
     const char *text = "";
 
-    *b = (struct builder)BUILDER_INIT;
+    clear(b);
     status = fd_socketpair(SOCK_SEQPACKET, pair);
     if (status < 0)
         return err_set(e, -status, "socketpair: %s", strerror(-status));
@@ -161,7 +170,7 @@ void builder_stop(struct builder *b)
     fd_close(&b->userns);
     while (b->pid > 0 && waitpid(b->pid, NULL, 0) < 0 && errno == EINTR)
         ;
-    *b = (struct builder)BUILDER_INIT;
+    clear(b);
 }
 
 int builder_ask_make(struct builder *b, const struct plan *plan, bool early, uint32_t *ret_id, struct err *e)
@@ -221,14 +230,6 @@ int builder_make(struct builder *b, const struct plan *plan, struct sandbox *ret
     int status = builder_ask_make(b, plan, false, &id, e);
 
     return status < 0 ? status : builder_answer(b, ret, e);
-}
-
-int builder_mount(struct builder *b, const struct sandbox *s, const char *source, const char *target, struct err *e)
-{
-    struct sandbox none;
-    int status = builder_ask_mount(b, s->id, source, target, e);
-
-    return status < 0 ? status : builder_answer(b, &none, e);
 }
 
 void sandbox_end(struct builder *b, struct sandbox *s)

@@ -80,7 +80,7 @@ struct builder {
     int userns; /* of the builder, to be entered by who joins sandboxes (enter_outer); -1: it is the server's own */
     pid_t pid;
     uint32_t uid_pool;
-    uint32_t last_id;
+    uint32_t last_id;       /* of all builders that this was */
     struct cgroups cgroups; /* a copy, to ask for the use of a sandbox by its group; version 0: there are none */
 };
 
@@ -99,6 +99,7 @@ struct builder {
  */
 void builder_hook(int argc, char **argv);
 
+/* b: BUILDER_INIT, or of a builder that was stopped. */
 int builder_start(struct builder *b, struct err *e);
 /* The same without namespaces (TIER_LANDLOCK, guard.h). */
 int builder_start_plain(struct builder *b, struct err *e);
@@ -116,7 +117,6 @@ int builder_answer(struct builder *b, struct sandbox *ret, struct err *e);
 
 /* Ask and wait. */
 int builder_make(struct builder *b, const struct plan *plan, struct sandbox *ret, struct err *e);
-int builder_mount(struct builder *b, const struct sandbox *s, const char *source, const char *target, struct err *e);
 
 void sandbox_end(struct builder *b, struct sandbox *s);
 void sandbox_close(struct sandbox *s); /* forget it only */

@@ -3,22 +3,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/limits.h"
 #include "sandbox/cgroup_impl.h"
 
-#define KILL_MS 5000
-#define KILL_AT_ONCE 64
 #define CLEAN_BYTES (1 * MIB) /* some is counted in advance for each processor, and given back later */
 
 /* ---- the server's place ---- */
@@ -269,65 +263,6 @@ bool cgroup_is_clean(const struct cgroups *c, uint32_t id)
             return false;
     }
     return n > 0;
-}
-
-/* ---- ending ---- */
-
-/*
- * One round over the first processes of a group: how many there were. A number can be another process's by the time it
- * is used: it is held by a pidfd first, and then must still be in the list.
- */
-static ssize_t kill_some(const char *dir)
-{
-    pid_t pids[KILL_AT_ONCE], again[4 * KILL_AT_ONCE];
-    int held[KILL_AT_ONCE];
-    ssize_t n = cgroup_file_procs(dir, pids, KILL_AT_ONCE), m;
-
-    if (n <= 0)
-        return n == -ENOENT ? 0 : n;
-    for (ssize_t i = 0; i < n; i++)
-        held[i] = pids[i] > 0 && pids[i] != getpid() ? (int)syscall(SYS_pidfd_open, pids[i], 0) : -1;
-    m = cgroup_file_procs(dir, again, 4 * KILL_AT_ONCE);
-    for (ssize_t i = 0; i < n; i++) {
-        for (ssize_t j = 0; held[i] >= 0 && j < m; j++)
-            if (again[j] == pids[i])
-                (void)syscall(SYS_pidfd_send_signal, held[i], SIGKILL, NULL, 0);
-        fd_close(&held[i]);
-    }
-    return n;
-}
-
-/* Without cgroup.kill: a process that forks quickly is caught because it may not fork any more. */
-static int kill_all(const char *dir)
-{
-    int64_t until = clock_ms() + KILL_MS;
-    char before[32] = "";
-    ssize_t n;
-
-    if (cgroup_file_read(dir, "pids.max", before, sizeof before) == 0)
-        (void)cgroup_file_write(dir, "pids.max", "0");
-    while ((n = kill_some(dir)) > 0 && clock_ms() < until)
-        (void)poll(NULL, 0, 1);
-    if (before[0])
-        (void)cgroup_file_write(dir, "pids.max", before);
-    return n > 0 ? -ETIMEDOUT : (int)n;
-}
-
-int cgroup_kill(const struct cgroups *c, uint32_t id, struct err *e)
-{
-    const char *dirs[CGROUP_FDS_MAX];
-    char path[CGROUP_FILE_MAX];
-    size_t n = cgroups_dirs(c, dirs);
-
-    while (n-- > 0) { /* the one that can stop forks first */
-        int status = group_path(path, dirs[n], id);
-
-        if (status == 0 && (c->version != 2 || cgroup_file_write(path, "cgroup.kill", "1") < 0)) /* Linux 5.14 */
-            status = kill_all(path);
-        if (status < 0)
-            return err_set(e, -status, "end the processes of %s: %s", path, strerror(-status));
-    }
-    return 0;
 }
 
 int cgroup_remove(const struct cgroups *c, uint32_t id, int wait_ms, struct err *e)

@@ -112,12 +112,6 @@ int cgroup_usage(const struct cgroups *c, uint32_t id, struct cgroup_usage *ret,
 /* Is it as it was made: without processes and memory, and none of its limits was ever hit? */
 bool cgroup_is_clean(const struct cgroups *c, uint32_t id);
 
-/*
- * SIGKILL for every process inside. With version 2 they may still be dying when this returns; version 1, and before
- * Linux 5.14, has to look who is left, for up to 5 seconds: -ETIMEDOUT, some do not die.
- */
-int cgroup_kill(const struct cgroups *c, uint32_t id, struct err *e);
-
 /* Remove an empty group; no group is no error. Waits for the last processes up to wait_ms, then -EBUSY. */
 int cgroup_remove(const struct cgroups *c, uint32_t id, int wait_ms, struct err *e);
 

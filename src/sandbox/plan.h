@@ -16,7 +16,7 @@ struct buf;
 struct err;
 
 #define SANDBOX_WORKSPACE "/workspace"
-#define SANDBOX_PACKAGES "/packages" /* empty; what is installed later is mounted over it (builder_mount) */
+#define SANDBOX_PACKAGES "/packages" /* empty; what is installed later is mounted over it (builder_ask_mount) */
 #define SANDBOX_ID 1000              /* user and group inside */
 
 enum sandbox_network { NETWORK_NONE, NETWORK_HOST, NETWORK_MAX };

@@ -40,7 +40,7 @@ static void remove_wait(struct box_mounts *all, struct box_mount_wait *wait)
 bool box_mounts_answer(struct box_mounts *all, uint32_t id, const struct err *e)
 {
     for (struct box_mount_wait *wait = all->first; wait; wait = wait->next) {
-        if (wait->id != id || wait->why.code) /* an earlier builder's number may come again */
+        if (wait->id != id || wait->why.code) /* what has failed is told later */
             continue;
         remove_wait(all, wait);
         if (wait->done)

@@ -310,7 +310,7 @@ void box_end(struct box *box)
     if (!box)
         return;
     box_mounts_forget(&box->all->mounts, box);
-    /* Its number may be another's by now. A guard has noticed, and must not be stopped in its work. */
+    /* Nobody ends it who is asked for that. A guard has noticed, and must not be stopped in its work. */
     if ((box->generation != box->all->generation || !box->all->running) && box->sandbox.namespaces)
         (void)syscall(SYS_pidfd_send_signal, box->sandbox.pidfd, SIGKILL, NULL, 0);
     sandbox_end(&box->all->builder, &box->sandbox);

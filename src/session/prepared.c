@@ -22,7 +22,7 @@ struct prepared {
     uv_loop_t *loop;
     struct fetcher *fetcher;
     char *python, *file, *preload;
-    struct words wanted;
+    struct wanted wanted;
     struct python_info info;
     struct child *child;
     struct fetch *fetch;
@@ -37,7 +37,7 @@ static void free_now(struct prepared *p)
 {
     store_set_close(p->set);
     python_info_fini(&p->info);
-    words_fini(&p->wanted);
+    wanted_fini(&p->wanted);
     free(p->python);
     free(p->file);
     free(p->preload);
@@ -73,10 +73,10 @@ static char *preload_of(const struct prepared *p)
     if (p->preload)
         return xstrdup(p->preload);
     (void)buf_puts(&text, "default");
-    for (size_t i = 0; i < p->wanted.n; i++) {
+    for (size_t i = 0; i < p->wanted.specs.n; i++) {
         char name[256];
 
-        requirement_name(p->wanted.items[i], name, sizeof name);
+        requirement_name(p->wanted.specs.items[i], name, sizeof name);
         (void)buf_printf(&text, ",dist:%s", name);
     }
     return xstrdup(buf_str(&text));
@@ -117,14 +117,22 @@ static void fetch(struct prepared *p)
 {
     autobuf struct buf sites = BUF_INIT;
     struct fetch_base base = {p->info.executable, p->info.version, p->info.prefix, p->info.base_prefix, NULL};
-    struct fetch_request request = {&base, (const char *const *)p->wanted.items, p->wanted.n, NULL, TIMEOUT_MS};
+    struct fetch_request request = {
+        .base = &base,
+        .specs = (const char *const *)p->wanted.specs.items,
+        .n_specs = p->wanted.specs.n,
+        .hashes = (const char *const *)p->wanted.hashes.items,
+        .n_hashes = p->wanted.hashes.n,
+        .of_file = true,
+        .timeout_ms = TIMEOUT_MS,
+    };
     struct err e = ERR_INIT;
 
     for (size_t i = 0; i < p->info.n_path; i++)
         if (strstr(p->info.path[i], "-packages"))
             (void)buf_printf(&sites, "%s%s", sites.len ? ":" : "", p->info.path[i]);
     base.sites = buf_str(&sites);
-    if (p->wanted.n == 0)
+    if (p->wanted.specs.n == 0)
         succeed(p, p->info.executable, p->preload);
     else if (fetch_start(p->fetcher, &request, on_progress, on_fetched, p, &p->fetch, &e) < 0)
         fail(p, e.text);
@@ -207,7 +215,7 @@ void prepared_start(struct prepared *p, prepared_cb done, void *data)
     (*p->under_way)++;
     p->done = done;
     p->data = data;
-    words_fini(&p->wanted);
+    wanted_fini(&p->wanted);
     python_info_fini(&p->info);
     installer_probe(p->python, &argv);
     run(p, &argv, on_probed);

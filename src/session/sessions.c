@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -14,6 +13,7 @@
 #include "base/mem.h"
 #include "base/random.h"
 #include "fetch/fetch.h"
+#include "packages/shown.h"
 #include "session/boxes.h"
 #include "session/impl.h"
 #include "session/pool.h"
@@ -104,20 +104,6 @@ static void raise_open_files(void)
     (void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-/* Can a user who has no rights of its own there get into all directories of a path? */
-static bool reachable_by_all(const char *path)
-{
-    autofree char *copy = xstrdup(path);
-    struct stat st;
-
-    for (char *slash = strrchr(copy, '/'); slash; slash = strrchr(copy, '/')) {
-        if (stat(slash == copy && !copy[1] ? "/" : copy, &st) < 0 || !(st.st_mode & S_IXOTH))
-            return false;
-        *slash = '\0';
-    }
-    return true;
-}
-
 static void free_fetching(struct sessions *all)
 {
     if (all->fetching)
@@ -141,7 +127,7 @@ static void show_packages(struct sessions *all)
         return;
     }
     sets = xasprintf("%s/sets", store_dir(fetcher_store(fetcher)));
-    if (reachable_by_all(sets)) {
+    if (shown_to_all(sets)) {
         pool_show_packages(all->pool, sets);
         return;
     }

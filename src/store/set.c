@@ -94,6 +94,11 @@ void store_set_close(struct store_set *set)
     free_set(set);
 }
 
+int store_set_hold(const struct store_set *set, int sock)
+{
+    return fd_send(sock, "", 1, &set->lock, 1);
+}
+
 const char *store_set_id(const struct store_set *set)
 {
     return set->id;

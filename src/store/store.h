@@ -59,6 +59,9 @@ int store_answer_put(struct store *s, const char *key, const char *set_id, const
  * that was discarded. Content is not checked. */
 int store_set_open(struct store *s, const char *id, struct store_set **ret, struct err *e);
 void store_set_close(struct store_set *set); /* NULL is fine; notes the use once more */
+/* Through a socket (unix(7), SCM_RIGHTS): nobody removes it until that has been closed at both ends, whatever becomes
+ * of this process. The message need not be read: a lock is its descriptor's, wherever that is. 0 or -errno. */
+int store_set_hold(const struct store_set *set, int sock);
 const char *store_set_id(const struct store_set *set);
 const char *store_set_tree(const struct store_set *set); /* absolute path of its tree */
 const char *store_set_info(const struct store_set *set);

@@ -67,6 +67,13 @@ class TestDownload(unittest.TestCase):
             line = self.wheel.line("%s%s#sha512=%s" % (self.server.url, self.path, value), hash="-")
             self.assertEqual(self.place.unpack(line), kind != "ok")
 
+    def test_files_that_are_named_by_their_hashes(self):
+        right, wrong = "hash toy " + self.wheel.id[:64], "hash toy " + "0" * 64
+        for hash in ("-", None):
+            self.succeeds(hash=hash, more=[wrong, right])
+            for more in ([wrong], [right.replace("toy", "other")]):
+                self.fails("hash", "none of the hashes that were given", hash=hash, more=more)
+
     def test_chunked(self):
         head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
         chunks = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in (self.wheel.data[:500], self.wheel.data[500:]))

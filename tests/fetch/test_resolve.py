@@ -112,13 +112,29 @@ class Resolving:
                 self.assertNotEqual(self.resolve("toy-needy"), 0)
                 self.assertNotIn("Building", self.said)
                 self.assertNotIn("Getting requirements to build", self.said)
-                self.assertIn("not built here" if self.tool == "pip" and not more else "toy-", self.said)
+                self.assertIn("may have an address" if self.tool == "pip" else "toy-", self.said)
                 self.place.environ.pop("PIP_NO_BINARY", 0), self.place.environ.pop("UV_NO_BINARY", 0)
         self.assertNotEqual(self.resolve("toy-sdist @ " + address), 0)
         self.place.environ.update(PIP_NO_BINARY=":all:", UV_NO_BINARY="1")
         self.assertNotEqual(self.resolve("toy-sdist"), 0)
         if self.tool == "pip":
             self.assertNotIn("not built here", self.said)
+
+    def test_addresses_that_a_wheel_needs(self):
+        """Nobody asks them, unless the user has."""
+        address = self.index.file_url("toy-plain", "toy_plain-1.0-py3-none-any.whl")
+        for needed in (address, "file:///etc/toy_plain-1.0-py3-none-any.whl"):
+            file_name, data = toyindex.make_wheel("toy-needy", "1.0", ["toy-plain @ " + needed])
+            package = toyindex.Package()
+            package.files[file_name], package.attributes[file_name] = data, ""
+            self.index.packages["toy-needy"] = package
+            self.assertNotEqual(self.resolve("toy-needy"), 0)
+            self.assertFalse([path for path in self.index.requests if "toy_plain" in path])
+            shutil.rmtree(os.path.join(self.place.path, "cache"), ignore_errors=True)  # the wheel was the other one
+            if needed == address:
+                for between in (" @ ", "@"):
+                    self.assertEqual(self.locked("toy-needy", "toy-plain" + between + address), [("toy-needy", "1.0"), ("toy-plain", "1.0")])
+                self.index.requests.clear()
 
     def test_host_files_on_an_index_page(self):
         """An index page that links to file: gets nothing of this machine."""
@@ -185,7 +201,9 @@ class TestPip(Resolving, unittest.TestCase):
             self.skipTest("no ensurepip")
         self.assertTrue(os.path.exists(found))
         self.tool = "pip"
-        said = subprocess.run(resolve._find_pip(python) + ["--version"], stdout=subprocess.PIPE).stdout.decode()
+        open(os.path.join(self.place.path, "job"), "w").close()
+        command = resolve._find_pip(python) + ["--version"]
+        said = subprocess.run(command, stdout=subprocess.PIPE, cwd=self.place.path).stdout.decode()
         self.assertIn(found, said)
 
 

@@ -124,7 +124,7 @@ static int measure(struct builder *b, const struct plan *plan, int n)
 static int run(struct builder *b, const struct plan *plan, const struct wanted *w, struct err *e)
 {
     autobuf struct buf filter = BUF_INIT;
-    struct sandbox s = SANDBOX_INIT;
+    struct sandbox s = SANDBOX_INIT, none;
     struct run_config config = {
         .enter = {.limits = enter_limits, .n_limits = enter_n_limits, .landlock = landlock_abi() >= 2},
         .argv = w->argv,
@@ -142,7 +142,7 @@ static int run(struct builder *b, const struct plan *plan, const struct wanted *
     config.enter.writable = writable;
     if (filter_compile_for(filter_for, &filter, e) < 0 || builder_make(b, plan, &s, e) < 0)
         return fail(e);
-    if (w->late && builder_mount(b, &s, w->late, SANDBOX_PACKAGES, e) < 0)
+    if (w->late && (builder_ask_mount(b, s.id, w->late, SANDBOX_PACKAGES, e) < 0 || builder_answer(b, &none, e) < 0))
         return fail(e);
     config.enter.filter = buf_begin(&filter);
     config.enter.filter_size = filter.len;

@@ -153,6 +153,7 @@ def test_what_unpacking_refuses(host, package, says):
 @pytest.mark.parametrize("package, says", METADATA, ids=lambda v: v if v.startswith("bad-") else "_")
 def test_metadata(each, package, says):
     refused(each, package, says)
+    assert not [path for path in each.index.requests if path.startswith("/asked/")], "an address that a wheel names was asked"
 
 
 def test_it_works_after_all_that(each):

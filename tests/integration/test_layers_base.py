@@ -193,6 +193,17 @@ def test_the_sandbox_ends(shop):
     assert module(server, "toy_plain", session) == "1.0"
 
 
+def test_the_builder_ends_and_a_call_comes_at_once(shop):
+    """Some calls fail with it, which they say; what is installed is there in the next one."""
+    server = shop.serve("--preload", "")
+    sessions = [install(server, "toy-plain", session="new").session for _ in range(2)]
+    for _ in range(8):
+        os.kill(builder(server), signal.SIGKILL)
+        for session in sessions:
+            result = works_again(server, session, "import toy_plain\ntoy_plain.VERSION")
+            assert "'1.0'" in result.body and "install it again" not in result.text, result
+
+
 def test_the_builder_ends_while_it_is_installed(shop):
     server = shop.serve()
     session = server.run("x = 1").session

@@ -85,7 +85,9 @@ def test_offline(both):
     assert not result.is_error and module(server, "toy_good") == "1.1", result
     missing = install(server, "toy-plain", session="new")
     assert missing.is_error and re.search(r"toy-plain: failed: .*offline", missing.text, re.S), missing
-    assert "UV_OFFLINE" not in missing.text
+    assert "UV_OFFLINE" not in missing.text and "no toy-plain that would do" in missing.text
+    needed = install(server, "toy-extra[more]", "toy-good==1.1", session="new")
+    assert needed.is_error and "no toy-extra that would do" in needed.text, needed
     assert len(both.index.requests) == asked
 
 

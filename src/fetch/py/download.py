@@ -26,6 +26,7 @@ class Settings:
         self.max_bytes = job.number("max-wheel-bytes", 2 << 30)
         self.stall = float(job.get("stall-seconds", 30))
         self.total = float(job.get("total-seconds", 900))
+        self.hashes = job.hashes()
         self.pause = float(job.get("retry-pause", "0.5"))
         folders = [os.path.abspath("wheels")] + job.all("wheel-dir")
         for _, url in auth.indexes(environ):
@@ -80,8 +81,11 @@ class Download:
         if self.wheel.size is not None and self.got != self.wheel.size:
             text = "the index announces %d bytes, and %d came" % (self.wheel.size, self.got)
             raise Problem(HASH, text)
+        allowed = self.settings.hashes
+        if allowed and self.sha256 not in allowed.get(self.wheel.name, ()):
+            raise Problem(HASH, "it has none of the hashes that were given for it")
         if found != wanted:
-            raise Problem(HASH, "the file that came is not the one that the index announces (its hash differs)")
+            raise Problem(HASH, "its hash differs")
 
     def _write(self, block, out):
         self.got += len(block)

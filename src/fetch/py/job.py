@@ -56,6 +56,14 @@ class Job:
     def flag(self, key):
         return self.get(key, "0") not in ("", "0")
 
+    def hashes(self):
+        """name: the SHA-256 of its files that may be used. Empty: any may."""
+        found = {}
+        for line in self.all("hash"):
+            name, _, digest = line.partition(" ")
+            found.setdefault(name, set()).add(digest)
+        return found
+
     def wheels(self):
         """Each file once."""
         found = {}

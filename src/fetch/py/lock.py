@@ -13,12 +13,12 @@ from .tags import Ranking
 _strong = ("sha512", "sha384", "sha256", "blake2b")
 
 
-def read(text, base):
-    """base: the directory that relative paths start from."""
+def read(text, base, hashes):
+    """base: the directory that relative paths start from. hashes: files that are better than any other (Job.hashes)."""
     ranking = Ranking()
     wheels = []
     for package in toml.loads(text).get("packages", []):
-        wheels.append(_choose(package, ranking, base))
+        wheels.append(_choose(package, ranking, base, hashes))
     return wheels
 
 
@@ -28,7 +28,7 @@ def preferring(pins):
     return 'lock-version = "1.0"\ncreated-by = "cellblock"\npackages = [\n%s]\n' % packages
 
 
-def _choose(package, ranking, base):
+def _choose(package, ranking, base, hashes):
     name = normal(package["name"])
     if "archive" in package:
         candidates = [_wheel(package, package["archive"], base)]
@@ -40,7 +40,10 @@ def _choose(package, ranking, base):
             key = ranking.key(WheelName(wheel.filename))
         except Problem:
             continue
-        if key is not None and (best is None or key < best[0]):
+        if key is None:
+            continue
+        key = (wheel.sha256 is not None and wheel.sha256 not in hashes.get(name, [wheel.sha256]), key)
+        if best is None or key < best[0]:
             best = (key, wheel)
     if best is None:
         raise Problem(BAD_FILE, "%s has no wheel for this Python and platform" % name)

@@ -19,17 +19,48 @@ from .names import WheelName
 WHEELS = "wheels"  # where pip puts them, below the current directory
 
 # --only-binary is about what an index offers: a wheel that needs "x @ https://.../x.tar.gz" makes pip run that one's
-# code. So that is taken out of pip; one in which it is not found where it should be is not used. And what the base
-# environment has counts as there, but for an environment of its own to build in (alone).
+# code. So that is taken out of pip, as are addresses in what a wheel needs; one in which that is not found where it
+# should be is not used. And what the base environment has counts as there, but for an environment of its own to build
+# in (alone).
 _guarded_pip = """
+import re
 import sys
 
 folder, alone = sys.argv.pop(1), sys.argv.pop(1)
 if folder:
     sys.path.insert(0, folder)
+asked, named = [], {}
+with open("job", encoding="utf-8", errors="surrogateescape") as job:
+    for line in job:
+        words = line.split()
+        if words[:1] == ["spec"]:
+            asked += words[1:] + line.strip().split("@", 1)[1:]
+        elif words[:1] == ["hash"]:
+            named.setdefault(words[1], []).append(words[2])
+
+# A wheel could make pip ask any address that this sandbox sees, and read any file: what it needs comes from the index.
+from pip._internal.exceptions import InstallationError
+from pip._internal.req import constructors
+
+make_needed = constructors.install_req_from_req_string
+
+
+def make_needed_by_name(req_string, comes_from=None, *others, **named):
+    made = make_needed(req_string, comes_from, *others, **named)
+    url = made.req and made.req.url
+    if url and url not in asked:
+        who = comes_from and comes_from.name
+        raise InstallationError("%s needs %s: only what was asked for may have an address" % (who, made.req))
+    return made
+
+
+constructors.install_req_from_req_string = make_needed_by_name
+from pip._internal.cli import req_command
+
+if req_command.install_req_from_req_string is not make_needed_by_name:
+    raise AttributeError("install_req_from_req_string")
 from pip._internal.distributions.sdist import SourceDistribution
 from pip._internal.cli.req_command import RequirementCommand
-from pip._internal.exceptions import InstallationError
 from pip._internal.operations import prepare
 
 
@@ -51,6 +82,19 @@ def make_thrifty(cls, *others, **named):
 
 
 RequirementCommand.make_resolver = classmethod(make_thrifty)
+
+# Where files are named by their hashes, pip prefers them; what it chose is looked at afterwards in any case.
+if named:
+    from pip._internal.index import package_finder
+    from pip._internal.utils.hashes import Hashes
+
+    filter_unallowed_hashes = package_finder.filter_unallowed_hashes
+
+    def filter_named(candidates, hashes, project_name):
+        its = named.get(re.sub("[-_.]+", "-", project_name).lower())
+        return filter_unallowed_hashes(candidates, Hashes({"sha256": its}) if its else hashes, project_name)
+
+    package_finder.filter_unallowed_hashes = filter_named
 from pip._internal.cli.main import main
 
 sys.argv[0] = "pip"
@@ -102,7 +146,7 @@ def _uv(uv, job, common):
     if status:
         return status if status > 0 else 128 - status
     with open("pylock.toml", encoding="utf-8") as file:
-        write_lock(lock.read(file.read(), os.getcwd()))
+        write_lock(lock.read(file.read(), os.getcwd(), job.hashes()))
     return 0
 
 

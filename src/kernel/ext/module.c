@@ -5,6 +5,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/limits.h"
+
 #define OLD_FD_MAX 4096
 
 /* name(text): how the process is called in lists of processes. */
@@ -111,7 +113,7 @@ PyMODINIT_FUNC PyInit__cellblock(void)
 {
     PyObject *module = PyModule_Create(&definition);
 
-    if (module && interrupt_init(module) < 0)
+    if (module && (interrupt_init(module) < 0 || PyModule_AddIntConstant(module, "PACKAGES_MAX", LIMIT_PACKAGES) < 0))
         Py_CLEAR(module);
     return module;
 }

@@ -32,8 +32,6 @@ IGNORED = frozenset(
     "--upgrade-strategy=eager --no-python-version-warning --exact --override-channels --force".split()
 )
 
-SPECS_MAX = 100  # the server takes no more at once
-
 
 def handles(command):
     """Is there an installation in this shell command?"""
@@ -196,8 +194,8 @@ def ask(specs):
         return Answer(
             False, "packages can be installed only from the main thread of the session: use install_dependencies"
         )
-    if len(specs) > SPECS_MAX:
-        return Answer(False, "%d packages at once: %d are the most" % (len(specs), SPECS_MAX))
+    if len(specs) > _cellblock.PACKAGES_MAX:
+        return Answer(False, "%d packages at once: %d are the most" % (len(specs), _cellblock.PACKAGES_MAX))
     from . import packages
 
     _cellblock.send(wire.INSTALL, state.seq, [(wire.ARG, spec) for spec in specs])

@@ -6,6 +6,8 @@
  *
  * TIMES: how many ask the same at once. FETCH_TOOL_BUILDS in the environment: source distributions are built.
  */
+#include "../outcome_lines.h"
+
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,43 +26,15 @@ static struct fetcher *fetcher;
 static struct fetch *running[TIMES_MAX];
 static int left;
 
-static void on_progress(void *data, double seconds, const char *line)
-{
-    (void)data;
-    (void)seconds;
-    printf("progress|%s\n", line ? line : "");
-    (void)fflush(stdout);
-}
-
-/* One field; the newlines in it would break the lines. */
-static void field(const char *text)
-{
-    (void)putchar('|');
-    for (; text && *text; text++)
-        (void)fputs(*text == '\n' ? "\\n" : (char[]){*text, '\0'}, stdout);
-}
-
 static void on_done(void *data, struct fetch_outcome *all)
 {
-    static const char *const states[] = {"new", "present", "failed"};
     const struct install_outcome *out = &all->install;
 
     *(struct fetch **)data = NULL;
-    printf("ok|%d\ntimed_out|%d\ncancelled|%d\nms|%lld\nerror", out->ok, out->timed_out, out->cancelled,
-           (long long)out->duration_us / 1000);
-    field(out->error_text);
-    printf("\nnotes");
-    field(out->notes);
+    print_outcome(out);
     if (all->set)
         printf("\nset|%s|%s", store_set_id(all->set), store_set_tree(all->set));
-    for (size_t i = 0; i < out->n_items; i++) {
-        const struct install_item *item = &out->items[i];
-
-        printf("\n%s|%s", item->asked ? "asked" : "came", states[item->state]);
-        field(item->spec);
-        field(item->version);
-        field(item->reason);
-    }
+    print_items(out);
     printf("\nend|\n");
     store_set_close(all->set);
     if (--left == 0)
@@ -89,7 +63,7 @@ static int start(int argc, char **argv, struct err *e)
     int times = atoi(argv[5]) < TIMES_MAX ? atoi(argv[5]) : TIMES_MAX;
 
     for (int i = 0; i < times; i++) {
-        if (fetch_start(fetcher, &request, on_progress, on_done, &running[i], &running[i], e) < 0)
+        if (fetch_start(fetcher, &request, print_progress, on_done, &running[i], &running[i], e) < 0)
             return -e->code;
         left++;
     }

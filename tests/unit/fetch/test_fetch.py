@@ -292,7 +292,7 @@ class Failures(Case):
         self.assertFalse(self.fetch("toy-sdist").ok)
 
     def test_wrong_hash(self):
-        self.fails("toy-badhash", "hash differs")
+        self.fails("toy-badhash", "is not the one that was announced: its hash differs")
 
     def test_no_zip(self):
         self.fails("toy-broken", "toy-broken")

@@ -186,14 +186,18 @@ static void keys(void **state)
 {
     static const struct fetch_base base = {"/usr/bin/python3", "3.11.2", "/usr", "/usr",
                                            "/usr/lib/python3/dist-packages"};
-    static const char *const one[] = {"A_b >= 1", "c"}, *const other[] = {"C", "a.B>=1"},
-                             *const third[] = {"c", "a-b>=2"};
-    autofree char *first = key_make(&base, one, 2, NULL, 0, NULL, BUILDS_NONE),
-                  *same = key_make(&base, other, 2, NULL, 0, NULL, BUILDS_NONE);
-    autofree char *different = key_make(&base, third, 2, NULL, 0, NULL, BUILDS_NONE);
-    autofree char *more = key_make(&base, one, 2, (const char *const[]){"x"}, 1, NULL, BUILDS_NONE);
-    autofree char *uv = key_make(&base, one, 2, NULL, 0, "/usr/bin/env", BUILDS_NONE);
-    autofree char *built = key_make(&base, one, 2, NULL, 0, NULL, BUILDS_OFFLINE);
+    static char *const one[] = {"A_b >= 1", "c", NULL}, *const other[] = {"C", "a.B>=1", NULL},
+                       *const third[] = {"c", "a-b>=2", NULL}, *const single[] = {"x", NULL};
+    const struct words specs = {(char **)one, 2}, turned = {(char **)other, 2}, others = {(char **)third, 2};
+    const struct words x = {(char **)single, 1};
+    autofree char *first = key_make(&(struct key_parts){.base = &base, .specs = &specs});
+    autofree char *same = key_make(&(struct key_parts){.base = &base, .specs = &turned});
+    autofree char *different = key_make(&(struct key_parts){.base = &base, .specs = &others});
+    autofree char *more = key_make(&(struct key_parts){.base = &base, .specs = &specs, .wheels = &x});
+    autofree char *hashes = key_make(&(struct key_parts){.base = &base, .specs = &specs, .hashes = &x});
+    autofree char *file = key_make(&(struct key_parts){.base = &base, .specs = &specs, .of_file = true});
+    autofree char *uv = key_make(&(struct key_parts){.base = &base, .specs = &specs, .uv = "/usr/bin/env"});
+    autofree char *built = key_make(&(struct key_parts){.base = &base, .specs = &specs, .builds = BUILDS_OFFLINE});
     autofree char *marker = key_of_spec("A ; python_version < '3'");
 
     (void)state;
@@ -201,6 +205,9 @@ static void keys(void **state)
     assert_string_not_equal(first, different);
     assert_string_not_equal(first, more);
     assert_string_not_equal(first, uv);
+    assert_string_not_equal(first, hashes);
+    assert_string_not_equal(more, hashes);
+    assert_string_not_equal(first, file);
     assert_string_not_equal(first, built);
     assert_string_equal(marker, "a ; python_version < '3'");
 }

@@ -4,6 +4,8 @@
  *
  *     install_tool WORKDIR PYTHON PREFIX BASE_PREFIX TIMEOUT_MS SPEC...
  */
+#include "../outcome_lines.h"
+
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,40 +18,15 @@
 static uv_signal_t sigint;
 static struct packages_run *run;
 
-static void on_progress(void *data, double seconds, const char *line)
-{
-    (void)data;
-    (void)seconds;
-    printf("progress|%s\n", line ? line : "");
-    (void)fflush(stdout);
-}
-
-/* One field; the newlines in it would break the lines. */
-static void field(const char *text)
-{
-    (void)putchar('|');
-    for (; text && *text; text++)
-        (void)fputs(*text == '\n' ? "\\n" : (char[]){*text, '\0'}, stdout);
-}
-
 static void on_done(void *data, const struct install_outcome *out)
 {
-    static const char *const states[] = {"new", "present", "failed"};
     const struct packages_target *target = packages_run_target(run);
 
     (void)data;
-    printf("ok|%d\ntimed_out|%d\ncancelled|%d\nerror", out->ok, out->timed_out, out->cancelled);
-    field(out->error_text);
+    print_outcome(out);
     if (target)
         printf("\ntarget|%s|%s|%s|%d", target->executable, target->prefix, target->site_packages, target->created);
-    for (size_t i = 0; i < out->n_items; i++) {
-        const struct install_item *item = &out->items[i];
-
-        printf("\n%s|%s", item->asked ? "asked" : "came", states[item->state]);
-        field(item->spec);
-        field(item->version);
-        field(item->reason);
-    }
+    print_items(out);
     printf("\n");
     uv_close((uv_handle_t *)&sigint, NULL);
 }
@@ -63,7 +40,7 @@ static void on_sigint(uv_signal_t *handle, int signum)
 
 int main(int argc, char **argv)
 {
-    static const struct install_ops ops = {on_progress, on_done};
+    static const struct install_ops ops = {print_progress, on_done};
     struct packages_env env;
     struct err e = ERR_INIT;
 

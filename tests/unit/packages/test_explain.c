@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "packages/blame.h"
 #include "packages/explain.h"
 
 static const char *folder;
@@ -166,12 +167,12 @@ static void mentions_whole_names(void **state)
     struct explain x = {.section = (char *)(uintptr_t) "error: Toy_Good==1 and (toy-dep<2) for my-toy. End of toy-x."};
 
     (void)state;
-    assert_true(explain_mentions(&x, "toy-good"));
-    assert_true(explain_mentions(&x, "toy-dep"));
-    assert_true(explain_mentions(&x, "toy-x"));
-    assert_false(explain_mentions(&x, "toy"));
-    assert_false(explain_mentions(&x, "good"));
-    assert_false(explain_mentions(&x, "dep"));
+    assert_true(blame_mentions(&x, "toy-good"));
+    assert_true(blame_mentions(&x, "toy-dep"));
+    assert_true(blame_mentions(&x, "toy-x"));
+    assert_false(blame_mentions(&x, "toy"));
+    assert_false(blame_mentions(&x, "good"));
+    assert_false(blame_mentions(&x, "dep"));
 }
 
 int main(int argc, char **argv)

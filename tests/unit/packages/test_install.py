@@ -174,12 +174,13 @@ class Basics(Case):
 
 class Everything(Basics):
     def test_good_ones_are_installed_beside_bad_ones(self):
-        got = self.install("toy-good==1.0", "toy-nope", "toy-extra[more]", "toy-badbuild", "toy-good-nope>=1")
+        got = self.install("toy-good==1.0", "toy-nope", "skimage", "toy-extra[more]", "toy-badbuild", "toy-good-nope>=1")
         self.assertFalse(got.ok)
         self.assertEqual(got.error, "")
         self.assertEqual(got.asked["toy-good==1.0"], ("new", "1.0", ""))
         self.assertEqual(got.asked["toy-extra[more]"], ("new", "1.0", ""))
         self.assertIn("no package named toy-nope", got.asked["toy-nope"][2])
+        self.assertIn("no package named skimage; nearest names: scikit-image", got.asked["skimage"][2])
         self.assertIn("no package named toy-good-nope", got.asked["toy-good-nope>=1"][2])
         self.assertIn("fatal error: toy.h", got.asked["toy-badbuild"][2])
         self.assertIn("toy-plain==1.0", got.came)

@@ -4,6 +4,8 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/mem.h"
+#include "packages/near.h"
 #include "packages/packages.h"
 #include "packages/provides.h"
 #include "packages/provides_impl.h"
@@ -25,6 +27,8 @@ static void test_tables_are_sorted(void **state)
         expect_sorted(i ? provides_same[i - 1] : NULL, provides_same[i]);
     for (size_t i = 0; i < provides_n_standard; i++)
         expect_sorted(i ? provides_standard[i - 1] : NULL, provides_standard[i]);
+    for (size_t i = 0; i < provides_n_popular; i++)
+        expect_sorted(i ? provides_popular[i - 1] : NULL, provides_popular[i]);
 }
 
 static bool is_same(const char *module)
@@ -171,6 +175,70 @@ static void test_what_is_no_name_says_nothing(void **state)
     assert_non_null(strstr(advice(wide), "was found, but"));
 }
 
+/* ---- names that no index has ---- */
+
+static void expect_near(const char *name, bool surely, const char *expected)
+{
+    autobuf struct buf out = BUF_INIT;
+    bool found = near_names(name, surely, &out);
+
+    if (found != (*expected != '\0') || strcmp(buf_str(&out), expected) != 0)
+        fail_msg("%s: %s, not %s", name, buf_str(&out), expected);
+}
+
+static void test_what_is_near_to_a_name(void **state)
+{
+    static const char *const cases[][2] = {
+        {"pandsa", "pandas"},
+        {"numpyy", "numpy"},
+        {"sklern", "scikit-learn"},
+        {"beautifulsoup", "beautifulsoup4"},
+        {"python-opencv", "opencv-python-headless, opencv-python"},
+        {"opencv", "opencv-python-headless, opencv-python"},
+        {"skimage", "scikit-image"},
+        {"Pillow-PIL", "pillow"},
+        {"tensor-flow", "tensorflow"},
+        {"PIL", "pillow"},
+        {"cv2", "opencv-python-headless"},
+        {"yaml", "PyYAML"},
+        {"pytorch", "torch"},
+        {"pandas2", "pandas"},
+        {"requests_module", "requests"},
+        {"HuggingFace.hub", ""}, /* known itself */
+        {"numpy", ""},
+        {"python", ""},
+        {"json", ""},
+        {"foo", ""},
+        {"pandas-numpy", ""},
+        {"qwertyuiop", ""},
+        {"my-internal-tool", ""},
+        {"a", ""},
+        {"", ""},
+        {"-", ""},
+        {"[x]", ""},
+        {"pandaspandaspandaspandaspandaspandaspandaspandaspandas", ""},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        expect_near(cases[i][0], false, cases[i][1]);
+    expect_near("sklearn", true, "scikit-learn");
+    expect_near("psycopg2", true, "psycopg2-binary");
+    expect_near("pandsa", true, "");
+}
+
+static void test_well_known_names_are_left_alone(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < provides_n_differing; i++) {
+        autofree char *name = xstrndup(provides_differing[i].text, strcspn(provides_differing[i].text, "["));
+
+        expect_near(name, false, "");
+    }
+    for (size_t i = 0; i < provides_n_popular; i++)
+        expect_near(provides_popular[i], false, "");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -179,6 +247,8 @@ int main(void)
         cmocka_unit_test(test_what_is_advised_can_be_installed),
         cmocka_unit_test(test_lines),
         cmocka_unit_test(test_what_is_no_name_says_nothing),
+        cmocka_unit_test(test_what_is_near_to_a_name),
+        cmocka_unit_test(test_well_known_names_are_left_alone),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -158,8 +158,6 @@ static void test_group(void **state)
     assert_int_equal(cgroup_usage(&c, 5, &use, &e), 0);
     assert_true(use.memory_bytes == 4096 && use.memory_peak_bytes == 8192 && use.memory_kills == 4);
     assert_true(use.processes == 3 && use.processes_refused == 7);
-    assert_int_equal(cgroup_kill(&c, 5, &e), 0);
-    assert_string_equal(model_get(path, "cgroup.kill"), "1");
     cgroup_close(&g);
     assert_int_equal(cgroup_remove(&c, 5, 0, &e), 0);
     assert_false(model_exists(c.memory, "s5"));

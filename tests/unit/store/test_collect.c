@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -197,6 +198,33 @@ static void end(struct holder h)
     (void)close(h.wake);
 }
 
+/* From one process to another: nobody has it open in between. */
+static void what_a_socket_holds_stays(void **state)
+{
+    struct store *s = open_store(1);
+    struct store_set *set;
+    char ids[3][STORE_ID_MAX];
+    uint64_t freed;
+    int ends[2];
+    struct err e = ERR_INIT;
+
+    (void)state;
+    fill(s, ids);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
+    assert_int_equal(store_set_open(s, ids[0], &set, &e), 0);
+    assert_int_equal(store_set_hold(set, ends[1]), 0);
+    store_set_close(set);
+    assert_int_equal(close(ends[1]), 0);
+    make_old("sets", ids[0], 1000);
+    assert_int_equal(store_collect(s), 0);
+    assert_int_equal(store_empty(s, &freed, &e), 0);
+    assert_true(has_set(ids[0]) && !has_set(ids[1]) && !has_set(ids[2]));
+    assert_int_equal(close(ends[0]), 0);
+    assert_int_equal(store_empty(s, &freed, &e), 0);
+    assert_false(has_set(ids[0]));
+    store_close(s);
+}
+
 static void what_another_process_has_stays(void **state)
 {
     struct store *s = open_store(1);
@@ -341,6 +369,7 @@ int main(void)
         TEST(a_wheel_stays_as_long_as_a_set_has_it),
         TEST(nothing_is_counted_twice),
         TEST(what_another_process_has_stays),
+        TEST(what_a_socket_holds_stays),
         TEST(answers_go_with_their_set),
         TEST(caches_are_bounded),
         TEST(all_goes),
