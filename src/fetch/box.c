@@ -336,7 +336,7 @@ int box_run(struct box *box, const struct box_run *run, struct buf *ret_output, 
     if (r == 0 && *ret_status == 0 && run->take)
         r = run->take(run->data, s.workspace, e);
     if (box->builder.cgroups.version)
-        (void)cgroup_usage(&box->builder.cgroups, s.id, &usage, NULL);
+        (void)cgroup_usage(&box->builder.cgroups, s.group, &usage, NULL);
     if (usage.memory_kills && (r < 0 || *ret_status != 0))
         r = err_set(e, ENOMEM, "%s takes more memory than the %zu MiB that it may use",
                     run->kind == BOX_FETCH ? "fetching" : "building", (size_t)(memory_of(run) / MIB));

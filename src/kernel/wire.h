@@ -82,8 +82,9 @@ enum zy_op {
     /*
      * kernel, mark; text: nonce (16 hex); descriptors: kernel channel, output pipe (write end).
      * Into a sandbox: value: its namespaces (CLONE_NEW...), status: ZY_FORK_...; further descriptors: its first process
-     * (a pidfd), then cgroup.procs files that the kernel writes itself into. Without namespaces: pid: the sandbox's
-     * user id; the text goes on with the path of its directories (sandbox/home.h).
+     * (a pidfd), with ZY_FORK_GATE the gate (sandbox/build.h), then cgroup.procs files that the kernel writes itself
+     * into. Without namespaces: pid: the sandbox's user id; the text goes on with the path of its directories
+     * (sandbox/home.h).
      */
     ZY_FORK = 1,
     ZY_ISOLATE = 2, /* text: struct zy_isolation; [descriptor: the user namespace to enter]. Once, before ZY_FORK. */
@@ -111,6 +112,7 @@ struct zy_msg {
 
 #define ZY_FORK_FDS_MAX 6
 #define ZY_FORK_ALONE 1 /* status: whatever an earlier kernel left in the sandbox is ended first */
+#define ZY_FORK_GATE 2  /* the sandbox has only begun: the kernel waits at the gate before it joins */
 
 /* How kernels enter sandboxes and are sealed (sandbox/enter.h). */
 struct zy_isolation {

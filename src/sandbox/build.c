@@ -173,9 +173,9 @@ void builder_stop(struct builder *b)
     clear(b);
 }
 
-int builder_ask_make(struct builder *b, const struct plan *plan, uint32_t *ret_id, struct err *e)
+int builder_ask_make(struct builder *b, const struct plan *plan, bool early, uint32_t *ret_id, struct err *e)
 {
-    struct build_msg msg = {.op = BUILD_MAKE, .id = b->last_id + 1};
+    struct build_msg msg = {.op = BUILD_MAKE, .id = b->last_id + 1, .status = early};
     autobuf struct buf packed = BUF_INIT;
     int status = plan_pack(plan, &packed);
 
@@ -208,17 +208,18 @@ int builder_answer(struct builder *b, struct sandbox *ret, struct err *e)
     ret->id = msg.id;
     if (status < 0)
         return status;
-    if (msg.op == BUILD_MADE && fds[1] < 0) {
+    if ((msg.op == BUILD_MADE || msg.op == BUILD_BEGUN) && fds[1] < 0) {
         close_fds(fds);
         return err_set(e, EBADMSG, "the process that makes sandboxes sent too few descriptors");
     }
     ret->pidfd = fds[0];
-    ret->workspace = fds[1];
+    *(msg.op == BUILD_BEGUN ? &ret->gate : &ret->workspace) = fds[1];
     for (size_t i = 2; i < ANSWER_FDS && fds[i] >= 0; i++)
         ret->cgroup[ret->n_cgroup++] = fds[i];
     ret->pid = msg.pid;
     ret->namespaces = msg.namespaces;
     ret->uid = msg.uid;
+    ret->group = msg.group;
     (void)snprintf(ret->home, sizeof ret->home, "%.*s", SANDBOX_HOME_MAX - 1, msg.op == BUILD_MADE ? text : "");
     return 0;
 }
@@ -226,7 +227,7 @@ int builder_answer(struct builder *b, struct sandbox *ret, struct err *e)
 int builder_make(struct builder *b, const struct plan *plan, struct sandbox *ret, struct err *e)
 {
     uint32_t id;
-    int status = builder_ask_make(b, plan, &id, e);
+    int status = builder_ask_make(b, plan, false, &id, e);
 
     return status < 0 ? status : builder_answer(b, ret, e);
 }
@@ -237,8 +238,14 @@ void sandbox_end(struct builder *b, struct sandbox *s)
 
     if (s->pidfd >= 0)
         (void)send_request(b, &msg, NULL, 0, NULL); /* fails when the builder is gone, and the sandbox with it */
+    sandbox_close(s);
+}
+
+void sandbox_close(struct sandbox *s)
+{
     fd_close(&s->pidfd);
     fd_close(&s->workspace);
+    fd_close(&s->gate);
     for (size_t i = 0; i < s->n_cgroup; i++)
         fd_close(&s->cgroup[i]);
     *s = (struct sandbox)SANDBOX_INIT;

@@ -27,7 +27,7 @@ struct plan;
 
 enum build_op {
     /* to the builder */
-    BUILD_MAKE = 1,  /* id, a packed plan */
+    BUILD_MAKE = 1,  /* id, a packed plan; status: 1: BUILD_BEGUN is wanted */
     BUILD_END = 2,   /* id */
     BUILD_MOUNT = 3, /* id, "source\0target\0": show a directory of the host, read-only, in a running sandbox */
 
@@ -36,11 +36,17 @@ enum build_op {
      */
     BUILD_HELLO = 101,
     /*
-     * id, pid, namespaces, uid; descriptors: pidfd of the first process, workspace, those of struct cgroup; text: home
+     * id, pid, namespaces, uid, group; descriptors: pidfd of the first process, workspace, those of struct cgroup;
+     * text: home
      */
     BUILD_MADE = 102,
     BUILD_MOUNTED = 103, /* id */
     BUILD_FAILED = 104,  /* id (0: the builder itself, which ends), status: errno; text */
+    /*
+     * Before BUILD_MADE or BUILD_FAILED: as BUILD_MADE, but for the gate in place of the workspace. It is a pipe: one
+     * byte comes when the sandbox is ready, and its end without one when it will not be.
+     */
+    BUILD_BEGUN = 105,
 };
 
 struct build_msg {
@@ -49,7 +55,7 @@ struct build_msg {
     int32_t namespaces; /* to be joined, CLONE_NEW... */
     uint32_t uid;       /* of the user inside, as seen from outside */
     uint32_t size;      /* bytes that follow */
-    uint32_t zero;
+    uint32_t group;     /* number of its control group; 0: none */
 };
 
 /* What is needed to join a sandbox and to watch and to end it. Its end ends every process in it. */
@@ -57,6 +63,7 @@ struct sandbox {
     uint32_t id;
     int pidfd;     /* of its first process or guard; owned; -1: none */
     int workspace; /* owned; its directory, for openat2(2) from outside (O_PATH) */
+    int gate;      /* owned; -1 unless the sandbox has only begun: see BUILD_BEGUN */
     pid_t pid;
     int namespaces; /* 0: it has none, see guard.h */
     uint32_t uid;
@@ -65,6 +72,7 @@ struct sandbox {
      */
     int cgroup[CGROUP_FDS_MAX];
     size_t n_cgroup;
+    uint32_t group; /* for cgroup_usage; 0: none */
 };
 
 struct builder {
@@ -73,7 +81,7 @@ struct builder {
     pid_t pid;
     uint32_t uid_pool;
     uint32_t last_id;       /* of all builders that this was */
-    struct cgroups cgroups; /* a copy, to ask for the use of a sandbox by its id; version 0: there are none */
+    struct cgroups cgroups; /* a copy, to ask for the use of a sandbox by its group; version 0: there are none */
 };
 
 #define BUILDER_INIT                                                                                                   \
@@ -82,7 +90,7 @@ struct builder {
     }
 #define SANDBOX_INIT                                                                                                   \
     {                                                                                                                  \
-        0, -1, -1, 0, 0, 0, "", {-1, -1}, 0                                                                            \
+        0, -1, -1, -1, 0, 0, 0, "", {-1, -1}, 0, 0                                                                     \
     }
 
 /*
@@ -97,8 +105,11 @@ int builder_start(struct builder *b, struct err *e);
 int builder_start_plain(struct builder *b, struct err *e);
 void builder_stop(struct builder *b); /* ends every sandbox */
 
-/* Ask; the answers come in the order of requests. 0 or -errno. */
-int builder_ask_make(struct builder *b, const struct plan *plan, uint32_t *ret_id, struct err *e);
+/*
+ * Ask; the answers come in the order of requests. early: a sandbox with namespaces is answered twice, first when it has
+ * begun. Who joins then has to wait at the gate between enter_target and enter_join. 0 or -errno.
+ */
+int builder_ask_make(struct builder *b, const struct plan *plan, bool early, uint32_t *ret_id, struct err *e);
 int builder_ask_mount(struct builder *b, uint32_t id, const char *source, const char *target, struct err *e);
 
 /* One answer, when the socket is readable (or waits for it). What failed is in e; ret->id says which one. */
@@ -108,5 +119,6 @@ int builder_answer(struct builder *b, struct sandbox *ret, struct err *e);
 int builder_make(struct builder *b, const struct plan *plan, struct sandbox *ret, struct err *e);
 
 void sandbox_end(struct builder *b, struct sandbox *s);
+void sandbox_close(struct sandbox *s); /* forget it only */
 
 #endif

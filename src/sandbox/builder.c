@@ -19,7 +19,7 @@
 #include "base/err.h"
 #include "base/fd.h"
 #include "sandbox/build.h"
-#include "sandbox/cgroup.h"
+#include "sandbox/groups.h"
 #include "sandbox/guard.h"
 #include "sandbox/init.h"
 #include "sandbox/mount.h"
@@ -38,6 +38,7 @@ struct slot {
     pid_t pid;   /* 0: reaped */
     int pidfd, control;
     struct net net; /* none: that of the plan's own namespaces */
+    uint32_t group; /* 0: none */
 };
 
 static struct {
@@ -47,7 +48,7 @@ static struct {
     uint32_t uid_pool;
     struct template template;
     struct nets nets;
-    struct cgroups cgroups;
+    struct groups groups;
     size_t n_groups_left; /* slots whose group could not be removed yet */
     struct slot slots[OUTER_SANDBOXES_MAX];
 } builder;
@@ -147,7 +148,7 @@ static pid_t clone_into(int namespaces, int *ret_pidfd)
     return (pid_t)syscall(SYS_clone, (unsigned long)(namespaces | CLONE_PIDFD | SIGCHLD), NULL, ret_pidfd, NULL, NULL);
 }
 
-static int start_init(struct slot *slot, const struct plan *plan, int *ret_workspace, struct err *e)
+static int start_init(struct slot *slot, const struct plan *plan, struct err *e)
 {
     int namespaces = plan->namespaces;
     struct guard guard = guard_of(slot);
@@ -176,13 +177,13 @@ static int start_init(struct slot *slot, const struct plan *plan, int *ret_works
     (void)setsockopt(slot->control, SOL_SOCKET, SO_RCVTIMEO, &most, sizeof most);
     if (slot->pid < 0)
         return err_errno(e, "clone into namespaces %#x", plan->namespaces);
-    return attend(slot, ret_workspace, e);
+    return 0;
 }
 
 /* Nobody is left in its group, but the kernel may not be done with it: then later. */
 static void free_slot(struct slot *slot)
 {
-    if (builder.cgroups.version && cgroup_remove(&builder.cgroups, slot->id, 0, NULL) == -EBUSY)
+    if (groups_give(&builder.groups, slot->group) == -EBUSY)
         builder.n_groups_left++;
     else
         slot->id = 0;
@@ -221,13 +222,30 @@ static struct slot *find_slot(uint32_t id)
 }
 
 /* The first process stays outside: where all of a group are ended at once, the files would go with it. */
-static int make_group(const struct slot *slot, const struct plan *plan, struct cgroup *ret, struct err *e)
+static int take_group(struct slot *slot, const struct plan *plan, struct cgroup *ret, struct err *e)
 {
     struct cgroup_limits limits = {plan->memory_bytes, plan->processes};
+    int status = groups_take(&builder.groups, &limits, ret, e);
 
-    if (builder.cgroups.version == 0)
-        return 0;
-    return cgroup_make(&builder.cgroups, slot->id, &limits, ret, e);
+    slot->group = ret->id;
+    return status;
+}
+
+/* For who wants to start something in it that waits at the gate. That it cannot be told costs time only. */
+static void tell_begun(const struct slot *slot, const struct build_msg *made, const struct cgroup *group, int *ret_gate)
+{
+    struct build_msg begun = *made;
+    int fds[2 + CGROUP_FDS_MAX] = {slot->pidfd, -1, -1, -1}, gate[2];
+
+    if (pipe2(gate, O_CLOEXEC) < 0)
+        return;
+    begun.op = BUILD_BEGUN;
+    fds[1] = gate[0];
+    for (size_t i = 0; i < group->n_fds; i++)
+        fds[2 + i] = group->fds[i];
+    (void)answer(&begun, "", fds, 2 + group->n_fds);
+    fd_close(&gate[0]);
+    *ret_gate = gate[1];
 }
 
 static void make(const struct build_msg *msg, const char *data, size_t size)
@@ -238,13 +256,14 @@ static void make(const struct build_msg *msg, const char *data, size_t size)
     struct build_msg made = {.op = BUILD_MADE, .id = msg->id};
     struct cgroup group = CGROUP_INIT;
     int fds[2 + CGROUP_FDS_MAX] = {-1, -1, -1, -1}, status;
+    autofd int gate = -1;
 
     if (!slot) {
         (void)err_set(&e, EAGAIN, "there are %d sandboxes already", OUTER_SANDBOXES_MAX);
         answer_failure(msg->id, &e);
         return;
     }
-    *slot = (struct slot){msg->id, 0, -1, -1, NET_INIT};
+    *slot = (struct slot){msg->id, 0, -1, -1, NET_INIT, 0};
     status = plan_unpack(data, size, &plan);
     if (status == 0 && (plan.namespaces == 0) != (builder.kind == BUILDER_PLAIN))
         status = -EINVAL;
@@ -253,18 +272,26 @@ static void make(const struct build_msg *msg, const char *data, size_t size)
     else if (plan.namespaces & CLONE_NEWNET)
         status = nets_take(&builder.nets, &slot->net, &e);
     if (status == 0)
-        status = start_init(slot, &plan, &fds[1], &e);
+        status = start_init(slot, &plan, &e);
+    if (status == 0) /* by the time it is made, the first process is ready or about to be */
+        status = take_group(slot, &plan, &group, &e);
+    made.pid = slot->pid;
+    made.namespaces = plan.namespaces ? plan.namespaces | CLONE_NEWUSER : 0;
+    made.uid = owner_of(slot);
+    made.group = slot->group;
+    if (status == 0 && msg->status && plan.namespaces)
+        tell_begun(slot, &made, &group, &gate);
     if (status == 0)
-        status = make_group(slot, &plan, &group, &e);
+        status = attend(slot, &fds[1], &e);
     if (status < 0) {
         fd_close(&fds[1]);
+        cgroup_close(&group);
         end_slot(slot);
         answer_failure(msg->id, &e);
         return;
     }
-    made.pid = slot->pid;
-    made.namespaces = plan.namespaces ? plan.namespaces | CLONE_NEWUSER : 0;
-    made.uid = owner_of(slot);
+    if (gate >= 0)
+        (void)!write(gate, "", 1);
     fds[0] = slot->pidfd;
     for (size_t i = 0; i < group.n_fds; i++)
         fds[2 + i] = group.fds[i];
@@ -276,31 +303,12 @@ static void make(const struct build_msg *msg, const char *data, size_t size)
         end_slot(slot);
         answer_failure(msg->id, &e);
     }
+    if (plan.namespaces & CLONE_NEWNET)
+        nets_keep_one(&builder.nets);
+    groups_keep_one(&builder.groups);
 }
 
 /* ---- mounting into a running sandbox ---- */
-
-/* Joining a mount namespace changes root and directory of a process, so a short-lived one does it. */
-static int attach_inside(int pidfd, int copy, const char *target, struct err *e)
-{
-    int status = 0;
-    pid_t pid = fork();
-
-    if (pid == 0) {
-        if (setns(pidfd, CLONE_NEWNS) < 0)
-            _exit(errno);
-        _exit(-mount_attach(copy, target, NULL) & 0xff);
-    }
-    if (pid < 0)
-        return err_errno(e, "fork");
-    while (waitpid(pid, &status, 0) < 0)
-        if (errno != EINTR)
-            return err_errno(e, "waitpid");
-    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-        return err_set(e, WIFEXITED(status) ? WEXITSTATUS(status) : ECHILD, "mount at %s in the sandbox: %s", target,
-                       WIFEXITED(status) ? strerror(WEXITSTATUS(status)) : "ended");
-    return 0;
-}
 
 static void mount_request(const struct build_msg *msg, const char *data, size_t size)
 {
@@ -317,7 +325,7 @@ static void mount_request(const struct build_msg *msg, const char *data, size_t 
     else
         copy = mount_copy(source, 0, &e);
     if (copy >= 0)
-        (void)attach_inside(slot->pidfd, copy, target, &e);
+        (void)mount_attach_inside(slot->pidfd, copy, target, &e);
     if (e.code)
         answer_failure(msg->id, &e);
     else
@@ -344,8 +352,8 @@ static _Noreturn void end_all(void)
         if (builder.slots[i].id != 0)
             home_remove(guard_of(&builder.slots[i]).home);
     guards_close(&builder.guards);
-    if (builder.cgroups.version)
-        cgroups_close(&builder.cgroups);
+    if (builder.groups.place.version)
+        cgroups_close(&builder.groups.place);
     exit(0);
 }
 
@@ -358,7 +366,7 @@ static void handle(void)
 
     if (size == -EINTR || size == -EAGAIN)
         return;
-    if (size == 0)
+    if (size == 0 || size == -ECONNRESET) /* the latter when it has left answers unread */
         end_all();
     if (size < (ssize_t)sizeof msg)
         exit(1);
@@ -462,9 +470,9 @@ int builder_serve(int sock, enum builder_kind kind)
         return 1;
     }
     builder.uid_pool = kind == BUILDER_PLAIN ? builder.guards.first : outer_uid_pool();
-    builder.cgroups = (struct cgroups)CGROUPS_INIT;
-    (void)cgroups_open(&builder.cgroups, getppid(), NULL); /* else limits are those of single processes */
-    cgroups_pack(&builder.cgroups, groups);
+    builder.groups = (struct groups)GROUPS_INIT;
+    (void)cgroups_open(&builder.groups.place, getppid(), NULL); /* else limits are those of single processes */
+    cgroups_pack(&builder.groups.place, groups);
     hello.uid = builder.uid_pool;
     if (answer(&hello, groups, &userns, userns >= 0) < 0)
         return 1;

@@ -10,7 +10,10 @@
 
 #include "base/err.h"
 #include "base/fd.h"
+#include "base/limits.h"
 #include "sandbox/cgroup_impl.h"
+
+#define CLEAN_BYTES (1 * MIB) /* some is counted in advance for each processor, and given back later */
 
 /* ---- the server's place ---- */
 
@@ -98,11 +101,28 @@ static int limit_memory(int version, const char *dir, uint64_t bytes, struct err
     return status < 0 ? status : set(dir, "memory.swappiness", 0, true, e);
 }
 
+/*
+ * A thread that moves itself alone (Linux 5.5) waits for nobody; a process waits until no processor is in the middle
+ * of a fork, some 10 ms. Version 2 has the former in threaded groups only.
+ */
+static int open_in(const struct cgroups *c, const char *path, struct cgroup *g, struct err *e)
+{
+    char procs[CGROUP_FILE_MAX + 16];
+    int fd;
+
+    (void)cgroup_path(procs, sizeof procs, path, c->version == 1 ? "tasks" : "cgroup.procs");
+    fd = open(procs, O_WRONLY | O_CLOEXEC);
+    if (fd < 0)
+        return err_errno(e, "open %s", procs);
+    g->fds[g->n_fds++] = fd;
+    return 0;
+}
+
 static int make_in(const struct cgroups *c, const char *dir, struct cgroup *g, const struct cgroup_limits *limits,
                    struct err *e)
 {
-    char path[CGROUP_FILE_MAX], procs[CGROUP_FILE_MAX + 16];
-    int status = group_path(path, dir, g->id), fd;
+    char path[CGROUP_FILE_MAX];
+    int status = group_path(path, dir, g->id);
 
     if (status < 0)
         return err_set(e, -status, "the path of the control group below %s is too long", dir);
@@ -113,18 +133,10 @@ static int make_in(const struct cgroups *c, const char *dir, struct cgroup *g, c
         status = limit_memory(c->version, path, limits->memory_bytes, e);
     if (status == 0 && limits->processes && strcmp(dir, c->processes) == 0)
         status = set(path, "pids.max", limits->processes, false, e);
-    /*
-     * A thread that moves itself alone (Linux 5.5) waits for nobody; a process waits until no processor is in the
-     * middle of a fork, some 10 ms. Version 2 has the former in threaded groups only.
-     */
-    (void)cgroup_path(procs, sizeof procs, path, c->version == 1 ? "tasks" : "cgroup.procs");
-    fd = status < 0 ? -1 : open(procs, O_WRONLY | O_CLOEXEC);
-    if (status == 0 && fd < 0)
-        status = err_errno(e, "open %s", procs);
+    if (status == 0)
+        status = open_in(c, path, g, e);
     if (status < 0)
         (void)cgroup_rmdir(path, 0);
-    else
-        g->fds[g->n_fds++] = fd;
     return status;
 }
 
@@ -149,6 +161,27 @@ int cgroup_make(const struct cgroups *c, uint32_t id, const struct cgroup_limits
     }
     *ret = g;
     return 0;
+}
+
+int cgroup_open(const struct cgroups *c, uint32_t id, struct cgroup *ret, struct err *e)
+{
+    struct cgroup g = CGROUP_INIT;
+    const char *dirs[CGROUP_FDS_MAX];
+    char path[CGROUP_FILE_MAX];
+    size_t n = cgroups_dirs(c, dirs);
+    int status = 0;
+
+    g.id = id;
+    for (size_t i = 0; status == 0 && i < n; i++) {
+        status = group_path(path, dirs[i], id);
+        if (status == 0)
+            status = open_in(c, path, &g, e);
+    }
+    if (status < 0)
+        cgroup_close(&g);
+    else
+        *ret = g;
+    return status;
 }
 
 void cgroup_close(struct cgroup *g)
@@ -206,6 +239,30 @@ int cgroup_usage(const struct cgroups *c, uint32_t id, struct cgroup_usage *ret,
     }
     *ret = use;
     return 0;
+}
+
+bool cgroup_is_clean(const struct cgroups *c, uint32_t id)
+{
+    const char *dirs[CGROUP_FDS_MAX];
+    char path[CGROUP_FILE_MAX];
+    size_t n = cgroups_dirs(c, dirs);
+    bool v2 = c->version == 2;
+    uint64_t value;
+
+    for (size_t i = 0; i < n; i++) {
+        if (group_path(path, dirs[i], id) < 0)
+            return false;
+        if (dirs[i] == c->memory &&
+            (cgroup_file_number(path, v2 ? "memory.current" : "memory.usage_in_bytes", NULL, &value) < 0 ||
+             value > CLEAN_BYTES ||
+             cgroup_file_number(path, v2 ? "memory.events" : "memory.oom_control", "oom_kill", &value) < 0 || value))
+            return false;
+        if (strcmp(dirs[i], c->processes) == 0 &&
+            (cgroup_file_number(path, "pids.current", NULL, &value) < 0 || value ||
+             cgroup_file_number(path, "pids.events", "max", &value) < 0 || value))
+            return false;
+    }
+    return n > 0;
 }
 
 int cgroup_remove(const struct cgroups *c, uint32_t id, int wait_ms, struct err *e)

@@ -92,6 +92,8 @@ int cgroups_unpack(const char *text, struct cgroups *ret);
  */
 int cgroup_make(const struct cgroups *c, uint32_t id, const struct cgroup_limits *limits, struct cgroup *ret,
                 struct err *e);
+/* To enter one that was made before. */
+int cgroup_open(const struct cgroups *c, uint32_t id, struct cgroup *ret, struct err *e);
 void cgroup_close(struct cgroup *g); /* the descriptors; the group stays */
 
 /*
@@ -106,6 +108,9 @@ int cgroup_enter(const int *fds, size_t n_fds);
 
 /* -ENOENT: there is no such group (any more). What cannot be read is 0. */
 int cgroup_usage(const struct cgroups *c, uint32_t id, struct cgroup_usage *ret, struct err *e);
+
+/* Is it as it was made: without processes and memory, and none of its limits was ever hit? */
+bool cgroup_is_clean(const struct cgroups *c, uint32_t id);
 
 /* Remove an empty group; no group is no error. Waits for the last processes up to wait_ms, then -EBUSY. */
 int cgroup_remove(const struct cgroups *c, uint32_t id, int wait_ms, struct err *e);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +11,7 @@
 #include <sys/mount.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -38,6 +40,28 @@ int mount_attach(int copy, const char *target, struct err *e)
 {
     if (move_mount(copy, "", AT_FDCWD, target, MOVE_MOUNT_F_EMPTY_PATH) < 0)
         return err_errno(e, "move_mount to %s", target);
+    return 0;
+}
+
+/* Joining a mount namespace changes root and directory of a process, so a short-lived one does it. */
+int mount_attach_inside(int pidfd, int copy, const char *target, struct err *e)
+{
+    int status = 0;
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        if (setns(pidfd, CLONE_NEWNS) < 0)
+            _exit(errno);
+        _exit(-mount_attach(copy, target, NULL) & 0xff);
+    }
+    if (pid < 0)
+        return err_errno(e, "fork");
+    while (waitpid(pid, &status, 0) < 0)
+        if (errno != EINTR)
+            return err_errno(e, "waitpid");
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+        return err_set(e, WIFEXITED(status) ? WEXITSTATUS(status) : ECHILD, "mount at %s in the sandbox: %s", target,
+                       WIFEXITED(status) ? strerror(WEXITSTATUS(status)) : "ended");
     return 0;
 }
 

@@ -22,6 +22,9 @@ int mount_bind(const char *source, const char *target, unsigned flags, struct er
 /* Attach what mount_copy returned. */
 int mount_attach(int copy, const char *target, struct err *e);
 
+/* The same in the mount namespace of another process. */
+int mount_attach_inside(int pidfd, int copy, const char *target, struct err *e);
+
 int mount_tmpfs(const char *target, uint64_t size, uint64_t inodes, mode_t mode, unsigned owner, struct err *e);
 int mount_proc(const char *target, struct err *e);
 int mount_readonly(const char *target, struct err *e); /* not what is mounted below */

@@ -106,6 +106,15 @@ int nets_take(struct nets *nets, struct net *ret, struct err *e)
     return 0;
 }
 
+void nets_keep_one(struct nets *nets)
+{
+    struct err e = ERR_INIT;
+    struct net made;
+
+    if (nets->n == 0 && nets_take(nets, &made, &e) == 0)
+        nets->kept[nets->n++] = made;
+}
+
 void nets_give(struct nets *nets, struct net *net_take)
 {
     if (net_take->ns >= 0 && net_take->counters && nets->n < NETS_KEPT && run_there(look_there, net_take))

@@ -42,6 +42,9 @@ struct nets {
 /* One in which nothing was sent yet, loopback up. The caller has one thread. */
 int nets_take(struct nets *nets, struct net *ret, struct err *e);
 
+/* See to it that the next nets_take has one to give, when there is time. That it fails is told by nets_take. */
+void nets_keep_one(struct nets *nets);
+
 /* The sandbox has ended, to its last process. */
 void nets_give(struct nets *nets, struct net *net_take);
 

@@ -213,10 +213,12 @@ static int do_nesting(const struct steps_context *context, struct err *e)
         {"max_inotify_instances", "16"},
         {"max_inotify_watches", "8192"},
     };
+    autofd int own = open("/proc/sys/user", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    int dir = own >= 0 ? own : context->host_proc_user;
     bool written = false;
 
-    for (size_t i = 0; i < sizeof limits / sizeof *limits && context->host_proc_user >= 0; i++) {
-        autofd int fd = openat(context->host_proc_user, limits[i].name, O_WRONLY | O_CLOEXEC);
+    for (size_t i = 0; i < sizeof limits / sizeof *limits && dir >= 0; i++) {
+        autofd int fd = openat(dir, limits[i].name, O_WRONLY | O_CLOEXEC);
         size_t size = strlen(limits[i].value);
 
         if (fd >= 0 && write(fd, limits[i].value, size) == (ssize_t)size && i == 0)

@@ -17,9 +17,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "sandbox/home.h"
-#include "sandbox/landlock.h"
 #include "sandbox/plan.h"
-#include "sandbox/probe.h"
 #include "session/box_mounts.h"
 #include "session/boxes_impl.h"
 
@@ -27,36 +25,6 @@
 #define LOST "the process that makes sandboxes has ended"
 #define LOST_MAX 3
 #define MAKING_MAX 8 /* asked for and not answered yet */
-
-struct box {
-    struct boxes *all;
-    struct box *next; /* among the ready ones */
-    struct sandbox sandbox;
-    unsigned generation;
-    char *workspace; /* NULL: SANDBOX_WORKSPACE */
-};
-
-struct boxes {
-    struct boxes_config config;
-    struct isolation_level level;
-    struct builder builder;
-    bool running;
-    bool plain;          /* sandboxes have no namespaces */
-    unsigned generation; /* of the builder: sandboxes of an earlier one are gone */
-    uv_poll_t *poll;     /* on the builder's socket; NULL while none runs */
-    char *packages;      /* what plain ones may read besides */
-    bool has_plan;
-    struct plan plan;
-    struct buf entering;
-    char **environment;
-    struct box *ready, **last; /* the oldest first */
-    size_t n_ready, n_making;
-    size_t wanted; /* by those who wait now */
-    struct box_mounts mounts;
-    unsigned n_lost; /* builders, since the last sandbox was made */
-    bool asking;     /* in boxes_want, whose caller looks at the error itself */
-    char *error;
-};
 
 /* ---- making ---- */
 
@@ -70,6 +38,18 @@ static void fail(struct boxes *all, const char *text)
         all->config.changed(all->config.data);
 }
 
+/* Whoever has started something in it lets go of it. */
+static void drop_begun(struct boxes *all)
+{
+    struct box *box = all->begun;
+
+    if (!box)
+        return;
+    all->begun = NULL;
+    all->config.dropped(all->config.data, box);
+    box_end(box);
+}
+
 static void on_poll_closed(uv_handle_t *handle)
 {
     free(handle);
@@ -77,6 +57,7 @@ static void on_poll_closed(uv_handle_t *handle)
 
 static void stop_builder(struct boxes *all)
 {
+    drop_begun(all);
     while (all->ready) {
         struct box *box = all->ready;
 
@@ -117,6 +98,29 @@ void boxes_check(struct boxes *all)
         builder_lost(all, LOST);
 }
 
+static struct box *new_box(struct boxes *all, const struct sandbox *sandbox_take)
+{
+    struct box *box = xnew(struct box);
+
+    *box = (struct box){.all = all, .sandbox = *sandbox_take, .generation = all->generation};
+    if (box->sandbox.home[0])
+        box->workspace = xasprintf("%s/" HOME_WORKSPACE, box->sandbox.home);
+    return box;
+}
+
+/* It is the one that was told when it began, or a new one. */
+static struct box *finish_box(struct boxes *all, struct sandbox *made_take)
+{
+    struct box *box = all->begun;
+
+    if (!box || box->sandbox.id != made_take->id)
+        return new_box(all, made_take);
+    all->begun = NULL;
+    sandbox_close(&box->sandbox);
+    box->sandbox = *made_take;
+    return box;
+}
+
 static void on_answer(uv_poll_t *poll, int status, int events)
 {
     struct boxes *all = poll->data;
@@ -134,17 +138,21 @@ static void on_answer(uv_poll_t *poll, int status, int events)
     }
     if (box_mounts_answer(&all->mounts, made.id, r < 0 ? &e : NULL))
         return;
+    if (made.gate >= 0) {
+        drop_begun(all);
+        all->begun = new_box(all, &made);
+        all->config.begun(all->config.data, all->begun);
+        return;
+    }
     if (all->n_making)
         all->n_making--;
     if (r < 0) {
+        drop_begun(all);
         fail(all, e.text);
         return;
     }
-    box = xnew(struct box);
     all->n_lost = 0;
-    *box = (struct box){.all = all, .sandbox = made, .generation = all->generation};
-    if (made.home[0])
-        box->workspace = xasprintf("%s/" HOME_WORKSPACE, made.home);
+    box = finish_box(all, &made);
     *all->last = box;
     all->last = &box->next;
     all->n_ready++;
@@ -152,7 +160,7 @@ static void on_answer(uv_poll_t *poll, int status, int events)
     ask(all);
 }
 
-static int start_builder(struct boxes *all, struct err *e)
+int boxes_start_builder(struct boxes *all, struct err *e)
 {
     if (all->running)
         return 0;
@@ -163,7 +171,7 @@ static int start_builder(struct boxes *all, struct err *e)
     return 0;
 }
 
-static int start_polling(struct boxes *all)
+int boxes_start_polling(struct boxes *all)
 {
     uv_poll_t *poll = xnew(uv_poll_t);
     int r = uv_poll_init(all->config.loop, poll, all->builder.sock);
@@ -184,14 +192,15 @@ static void ask(struct boxes *all)
 
     if (!all->has_plan || all->error)
         return;
-    if (!all->running && (start_builder(all, &e) < 0 || start_polling(all) < 0)) {
+    if (!all->running && (boxes_start_builder(all, &e) < 0 || boxes_start_polling(all) < 0)) {
         fail(all, e.text);
         return;
     }
     while (all->n_making < MAKING_MAX && all->n_ready + all->n_making < all->wanted + all->config.ready) {
+        bool early = all->n_ready + all->n_making < all->wanted;
         uint32_t id;
 
-        if (builder_ask_make(&all->builder, &all->plan, &id, &e) < 0) {
+        if (builder_ask_make(&all->builder, &all->plan, early, &id, &e) < 0) {
             builder_lost(all, e.text);
             return;
         }
@@ -272,7 +281,7 @@ uint64_t box_memory_kills(const struct box *box)
 {
     struct cgroup_usage usage;
 
-    if (!box->all->level.memory || cgroup_usage(&box->all->builder.cgroups, box->sandbox.id, &usage, NULL) < 0)
+    if (!box->all->level.memory || cgroup_usage(&box->all->builder.cgroups, box->sandbox.group, &usage, NULL) < 0)
         return 0;
     return usage.memory_kills;
 }
@@ -311,84 +320,6 @@ void box_end(struct box *box)
 
 /* ---- the start ---- */
 
-static int try_tier(struct boxes *all, enum sandbox_tier tier, struct err *e)
-{
-    struct sandbox trial = SANDBOX_INIT;
-    autoplan struct plan plan = PLAN_INIT;
-
-    all->plain = tier == TIER_LANDLOCK;
-    if (start_builder(all, e) < 0 || boxes_make_plan(all->config.isolation, tier, NULL, NULL, &plan, e) < 0 ||
-        builder_make(&all->builder, &plan, &trial, e) < 0)
-        return -e->code;
-    sandbox_end(&all->builder, &trial);
-    all->level.tier = tier;
-    all->level.name = tier_name(tier);
-    return 0;
-}
-
-static int check_required(const struct boxes *all, const struct err *why_less, struct err *e)
-{
-    enum sandbox_tier required = all->config.isolation->required;
-
-    if (all->level.tier >= required)
-        return 0;
-    return err_set(e, ENOTSUP,
-                   "isolation %s is required, this machine grants %s (%s). `cellblock doctor` tells what to do",
-                   tier_name(required), tier_name(all->level.tier), why_less->text);
-}
-
-/* Without namespaces: what is missing in full isolation is in why already. */
-static int try_plain(struct boxes *all, struct err *e)
-{
-    if (all->running)
-        builder_stop(&all->builder);
-    all->running = false;
-    if (landlock_abi() < LANDLOCK_WALL_ABI)
-        return err_set(e, ENOSYS, "Landlock is missing too (version %d or later)", LANDLOCK_WALL_ABI);
-    return try_tier(all, TIER_LANDLOCK, e);
-}
-
-/* The best there is. why_less: why it is not the full one. */
-static int try_tiers(struct boxes *all, struct err *why_less, struct err *e)
-{
-    struct err why = ERR_INIT, plain = ERR_INIT;
-
-    if (try_tier(all, TIER_FULL, why_less) == 0 || (all->running && try_tier(all, TIER_NO_PROC, &why) == 0))
-        return 0;
-    if (!why.code)
-        why = *why_less;
-    if (try_plain(all, &plain) == 0) {
-        *why_less = why;
-        return 0;
-    }
-    return err_set(e, why.code,
-                   "no sandbox can be made here: %.200s; nor one without namespaces: %.180s. `cellblock doctor` tells "
-                   "what to do; --local runs code without isolation, with your rights",
-                   why.text, plain.text);
-}
-
-static int start(struct boxes *all, struct err *e)
-{
-    struct err why = ERR_INIT;
-    int r;
-
-    if (try_tiers(all, &why, e) < 0)
-        return -e->code;
-    all->level.landlock = all->plain || landlock_abi() >= 2;
-    all->level.memory = all->builder.cgroups.version && all->builder.cgroups.memory[0];
-    if (check_required(all, &why, e) < 0)
-        return -e->code;
-    if (all->plain && all->config.isolation->required == TIER_NONE)
-        log_warn(
-            "only the lowest level of isolation can be had here, without namespaces (%s). `cellblock doctor` tells "
-            "what to do; --require-isolation landlock keeps it without this warning",
-            why.text);
-    if (boxes_make_entering(all->config.isolation, &all->level, NULL, &all->entering, e) < 0)
-        return -e->code;
-    r = start_polling(all);
-    return r < 0 ? err_set(e, -r, "poll: %s", uv_strerror(r)) : 0;
-}
-
 int boxes_new(const struct boxes_config *config, struct boxes **ret, struct err *e)
 {
     struct boxes *all = xnew(struct boxes);
@@ -398,7 +329,7 @@ int boxes_new(const struct boxes_config *config, struct boxes **ret, struct err 
     all->last = &all->ready;
     all->mounts.loop = config->loop;
     all->environment = boxes_make_environment(config->isolation);
-    if (start(all, e) < 0) {
+    if (boxes_start(all, e) < 0) {
         stop_builder(all);
         box_mounts_free(&all->mounts);
         buf_fini(&all->entering);

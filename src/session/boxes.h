@@ -23,6 +23,12 @@ struct boxes_config {
     const struct isolation *isolation; /* outlives the boxes */
     size_t ready;                      /* sandboxes kept ready, beyond those of kernels that are kept ready */
     void (*changed)(void *data);       /* a box is ready, or none can be made: boxes_error tells why */
+    /*
+     * One that is waited for has begun: kernels can be forked into it, and will wait in there. It is the caller's when
+     * boxes_take returns it; if it cannot be finished, it is dropped.
+     */
+    void (*begun)(void *data, struct box *box);
+    void (*dropped)(void *data, struct box *box);
     void *data;
 };
 

@@ -11,33 +11,11 @@
 #include "base/mem.h"
 #include "session/boxes.h"
 #include "session/kernel.h"
+#include "session/pool_impl.h"
 #include "session/zygote.h"
 
 /* src/kernel/py/warm.py knows which those are. */
 #define PRELOAD "default"
-#define SPARE_MAX 8
-
-struct pool_wait {
-    struct pool_wait *next;
-    struct pool *pool;
-    struct box *box;
-    bool bare;
-    pool_cb done;
-    void *data;
-};
-
-struct pool {
-    struct pool_config config;
-    struct boxes *boxes; /* NULL: local */
-    unsigned generation; /* of the builder whose sandboxes the zygotes can enter */
-    struct zygote *bare, *warm;
-    struct kernel *spare[SPARE_MAX];
-    size_t n_spare;
-    struct pool_wait *first, **last;
-    size_t n_waiting;
-    bool preparing;
-    uv_timer_t *spare_timer; /* spares are made between calls, not during them */
-};
 
 static const struct zygote_events events;
 
@@ -113,7 +91,7 @@ static bool can_fork(const struct zygote *z)
     return z && zygote_interpreter(z);
 }
 
-static struct zygote *best(const struct pool *pool)
+struct zygote *pool_best(const struct pool *pool)
 {
     return can_fork(pool->warm) ? pool->warm : can_fork(pool->bare) ? pool->bare : NULL;
 }
@@ -129,91 +107,6 @@ static struct zygote *bare_again(struct pool *pool)
             log_warn("a Python without preloaded modules: %s", e.text);
     }
     return can_fork(pool->bare) ? pool->bare : NULL;
-}
-
-/* ---- spare kernels ---- */
-
-static void spare_gone(void *data);
-
-static void spare_frame(void *data, const struct wire_frame *frame)
-{
-    (void)data;
-    (void)frame; /* READY */
-}
-
-static void spare_output(void *data, const char *bytes, size_t size)
-{
-    (void)data;
-    (void)bytes;
-    (void)size;
-}
-
-static const struct kernel_events spare_events = {spare_frame, spare_output, spare_gone};
-
-static void free_spare(struct kernel *k)
-{
-    struct box *box = k->box;
-
-    kernel_free(k);
-    box_end(box);
-}
-
-static void drop_spares(struct pool *pool)
-{
-    while (pool->n_spare)
-        free_spare(pool->spare[--pool->n_spare]);
-}
-
-/* A place for a new kernel. false: there is none yet, boxes_changed will be called, or never (boxes_error). */
-static bool take_place(struct pool *pool, struct box **ret)
-{
-    *ret = pool->boxes ? boxes_take(pool->boxes) : NULL;
-    return !pool->boxes || *ret;
-}
-
-static void on_spare_timer(uv_timer_t *timer)
-{
-    struct pool *pool = timer->data;
-    struct zygote *z = best(pool);
-    struct err e = ERR_INIT;
-
-    /* While the warm one is on its way, a bare spare would only be in the way. */
-    if (!z || (pool->warm && z != pool->warm))
-        return;
-    while (pool->n_spare < pool->config.spare && pool->n_spare < SPARE_MAX) {
-        struct kernel *k;
-        struct box *box;
-
-        if (!take_place(pool, &box)) {
-            boxes_want(pool->boxes, pool->config.spare - pool->n_spare);
-            return;
-        }
-        if (zygote_fork(z, box, false, &k, &e) < 0) {
-            log_warn("no kernel in reserve: %s", e.text);
-            box_end(box);
-            return;
-        }
-        kernel_attach(k, &spare_events, pool);
-        pool->spare[pool->n_spare++] = k;
-    }
-}
-
-static void want_spares(struct pool *pool)
-{
-    if (pool->config.spare && !uv_is_active((uv_handle_t *)pool->spare_timer))
-        (void)uv_timer_start(pool->spare_timer, on_spare_timer, 1, 0);
-}
-
-static void spare_gone(void *data)
-{
-    struct pool *pool = data;
-
-    for (size_t i = 0; i < pool->n_spare; i++)
-        if (pool->spare[i]->gone) {
-            free_spare(pool->spare[i]);
-            pool->spare[i--] = pool->spare[--pool->n_spare];
-        }
-    /* Not replaced at once: whatever ended it might do so for ever. The next taker asks again. */
 }
 
 /* ---- taking ---- */
@@ -256,14 +149,14 @@ static bool make_kernel(struct pool *pool, struct zygote *z, struct kernel **ret
         *ret = pool->spare[--pool->n_spare];
         return true;
     }
-    if (!own && !take_place(pool, &box)) {
+    if (!own && !pool_take_place(pool, &box)) {
         boxes_want(pool->boxes, pool->n_waiting);
         if (!boxes_error(pool->boxes))
             return false;
         (void)err_set(e, EAGAIN, "%s", boxes_error(pool->boxes));
         return true;
     }
-    if (zygote_fork(z, box, own != NULL, ret, e) < 0) {
+    if ((own ? zygote_fork(z, box, true, ret, e) : pool_fork(pool, z, box, ret, e)) < 0) {
         *ret = NULL;
         if (!own)
             box_end(box);
@@ -282,7 +175,7 @@ static void serve(struct pool *pool)
         pool_renew(pool);
     }
     while (pool->first) {
-        struct zygote *z = pool->first->bare ? bare_again(pool) : best(pool);
+        struct zygote *z = pool->first->bare ? bare_again(pool) : pool_best(pool);
         struct err e = ERR_INIT;
         struct kernel *k;
 
@@ -290,8 +183,8 @@ static void serve(struct pool *pool)
             return;
         answer_first(pool, k, e.text);
     }
-    if (best(pool))
-        want_spares(pool);
+    if (pool_best(pool))
+        pool_want_spares(pool);
 }
 
 struct pool_wait *pool_take(struct pool *pool, struct box *box, bool bare, pool_cb done, void *data)
@@ -351,7 +244,7 @@ static void on_hello(void *data, struct zygote *z)
     serve(pool); /* who waits comes first */
     if (z == pool->bare && !pool->warm)
         start_warm(pool);
-    want_spares(pool);
+    pool_want_spares(pool);
 }
 
 static void on_failed(void *data, struct zygote *z, const char *text)
@@ -359,7 +252,7 @@ static void on_failed(void *data, struct zygote *z, const char *text)
     struct pool *pool = data;
     autofree char *why = xstrdup(text); /* it belongs to z, which goes */
 
-    drop_spares(pool);
+    pool_drop_spares(pool);
     if (z == pool->warm) {
         pool->warm = NULL;
         zygote_retire(z);
@@ -396,7 +289,7 @@ static void on_boxes_changed(void *data)
     if (boxes_error(pool->boxes)) { /* who asks next tries again */
         autofree char *why = xstrdup(boxes_error(pool->boxes));
 
-        drop_spares(pool);
+        pool_drop_spares(pool);
         answer_all(pool, why);
         return;
     }
@@ -441,6 +334,8 @@ int pool_new(const struct pool_config *config, struct pool **ret, struct err *e)
         .isolation = config->isolation,
         .ready = config->spare ? LIMIT_BOXES_READY : 0,
         .changed = on_boxes_changed,
+        .begun = pool_on_begun,
+        .dropped = pool_on_dropped,
         .data = pool,
     };
 
@@ -463,7 +358,7 @@ int pool_new(const struct pool_config *config, struct pool **ret, struct err *e)
 
 static void retire_both(struct pool *pool)
 {
-    drop_spares(pool);
+    pool_drop_spares(pool);
     zygote_retire(pool->bare);
     zygote_retire(pool->warm);
     pool->bare = pool->warm = NULL;

@@ -316,10 +316,12 @@ int zygote_fork(struct zygote *z, struct box *box, bool alone, struct kernel **r
     if (box) {
         packet.m.value = (uint64_t)box_sandbox(box)->namespaces;
         packet.m.pid = (int32_t)box_sandbox(box)->uid;
-        packet.m.status = alone ? ZY_FORK_ALONE : 0;
+        packet.m.status = (alone ? ZY_FORK_ALONE : 0) | (box_sandbox(box)->gate >= 0 ? ZY_FORK_GATE : 0);
         home_size = strlen(box_sandbox(box)->home);
         memcpy(packet.text + WIRE_NONCE_SIZE, box_sandbox(box)->home, home_size);
         fds[n_fds++] = box_sandbox(box)->pidfd;
+        if (box_sandbox(box)->gate >= 0)
+            fds[n_fds++] = box_sandbox(box)->gate;
         for (size_t i = 0; i < box_sandbox(box)->n_cgroup; i++)
             fds[n_fds++] = box_sandbox(box)->cgroup[i];
     }

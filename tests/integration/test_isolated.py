@@ -177,6 +177,13 @@ def test_a_neighbour_is_not_disturbed(own_start):
     assert server.run("open('done').read() == h.hex()", session=neighbour).body == "True"
 
 
+def test_namespaces_are_limited_to_none(own_box):
+    """A second wall behind the filter of system calls."""
+    result = own_box.run("import glob\nprint([open(p).read() for p in glob.glob('/proc/sys/user/max_*_namespaces')])")
+    if result.meta["isolation"]["level"] == "full":
+        assert result.body == str(["0\n"] * 8)
+
+
 def test_meta_tells_the_level(box):
     isolation = box.run("1").meta["isolation"]
     assert isolation["level"] in ("full", "no-proc") and isinstance(isolation["landlock"], bool)
@@ -259,6 +266,25 @@ def test_mounts_and_variables(own_start, own_place):
     assert result.body.split()[:4] == ["a,b", "1,2", "x=y", "vt100"]
     assert result.body.endswith(("Read-only file system", "Permission denied"))
     assert (shared / "new").read_text() == "z" and not (shared / "no").exists()
+
+
+def test_with_nothing_kept_ready(start, place):
+    """Then a kernel is forked while its sandbox is still being made, and waits in there; or goes with it."""
+    shared = place.work / "shared"
+    shared.mkdir()
+    (shared / "data.txt").write_text("shown")
+    server = start("--spare-kernels", "0", "--mount", f"{shared}:/data")
+    code = "import os\nprint(open('/data/data.txt').read(), os.getuid(), len(os.listdir('.')))"
+    assert server.run(code, session="new").body == "shown 1000 0"
+    calls = [server.begin(code, session="new") for _ in range(12)]
+    assert [server.result(call).body for call in calls] == ["shown 1000 0"] * 12
+    shared.rename(place.work / "away")
+    calls = [server.begin(code, session="new") for _ in range(3)]
+    for call in calls:
+        result = server.result(call)
+        assert result.is_error and "cannot be shown" in result.text
+    (place.work / "away").rename(shared)
+    assert server.run(code, session="new").body == "shown 1000 0"
 
 
 def test_no_network_is_told(box):

@@ -67,6 +67,47 @@ class TestSource(CellCase):
         self.assertIn("Ran 1 test", text)
 
 
+FORK = """
+import logging, os, threading, warnings
+warnings.simplefilter("ignore")  # that there are threads
+def forked(code):
+    ends = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.write(ends[1], str(eval(code)).encode())
+        os._exit(0)
+    os.waitpid(pid, 0)
+    print(os.read(ends[0], 100).decode())
+done, handler = threading.Event(), logging.NullHandler()
+thread = threading.Thread(target=done.wait)
+"""
+
+
+class TestForks(CellCase):
+    """The fork of a kernel leaves hooks of the library out; those of its code do not."""
+
+    def test_the_main_thread(self):
+        self.shows("import threading; threading.main_thread() is threading.current_thread(), threading.active_count()", "(True, 1)")
+
+    def test_hooks(self):
+        self.ok(FORK + "thread.start()")
+        self.shows("forked('threading.active_count()')", "1\n")
+        self.shows("threading.active_count()", "2")
+        self.ok("done.set(); thread.join()")
+
+    def test_locks(self):
+        self.ok(FORK + "def hold():\n    handler.acquire()\n    done.wait()\nthread = threading.Thread(target=hold)")
+        self.ok("thread.start()")
+        self.shows("forked('handler.acquire()')", "None\n")  # made anew: nobody holds it
+        self.ok("done.set(); thread.join()")
+
+    def test_hooks_of_code(self):
+        self.ok(FORK + "seen = []\nfor when in ('before', 'after_in_child', 'after_in_parent'):\n"
+                "    os.register_at_fork(**{when: lambda when=when: seen.append(when)})")  # fmt: skip
+        self.shows("forked('seen')", "['before', 'after_in_child']\n")
+        self.shows("seen", "['before', 'after_in_parent']")
+
+
 class TestMultiprocessing(CellCase):
     def test_methods(self):
         self.ok("import multiprocessing as mp")

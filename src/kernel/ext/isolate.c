@@ -112,22 +112,36 @@ static void end_others(void)
         (void)poll(NULL, 0, 1);
 }
 
+/* Of a sandbox that has only begun (sandbox/build.h): the first process in it is not done. Nothing is joined before. */
+static int pass_gate(int fd, struct err *e)
+{
+    char byte;
+    ssize_t n;
+
+    do
+        n = read(fd, &byte, 1);
+    while (n < 0 && errno == EINTR);
+    return n == 1 ? 0 : err_set(e, ECHILD, "the sandbox could not be made");
+}
+
 int isolate_enter(struct enter_config *isolation, const struct packet *p, struct err *e)
 {
+    int gate = p->msg.status & ZY_FORK_GATE ? p->fds[3] : -1, groups = gate >= 0 ? 4 : 3;
+
     isolation->pidfd = p->fds[2];
     isolation->namespaces = (int)p->msg.value;
     isolation->uid = (unsigned)p->msg.pid;
     isolation->home = p->text + WIRE_NONCE_SIZE;
-    for (int i = 3; i < p->n_fds; i++) /* cgroups(7): 0 stands for the writer */
+    for (int i = groups; i < p->n_fds; i++) /* cgroups(7): 0 stands for the writer */
         if (write(p->fds[i], "0", 1) < 0)
             return err_errno(e, "enter the control group");
     /* Its own view of groups, instead of the sandbox's: what it is in is the root, and has no name. */
-    if (p->n_fds > 3 && isolation->namespaces) {
+    if (p->n_fds > groups && isolation->namespaces) {
         if (unshare(CLONE_NEWCGROUP) < 0)
             return err_errno(e, "a cgroup namespace");
         isolation->namespaces &= ~CLONE_NEWCGROUP;
     }
-    if (enter_join(isolation, e) < 0)
+    if ((gate >= 0 && pass_gate(gate, e) < 0) || enter_join(isolation, e) < 0)
         return -1;
     /* All that this process may end: the others of the sandbox. It is in there if its parent cannot be seen, or by its
      * user. */

@@ -97,7 +97,7 @@ static PyMethodDef methods[] = {
     {"settle", zygote_settle, METH_NOARGS,
      "settle() -> int\n\nEnd the threads of libraries. How many threads are left."},
     {"rehearse_fork", zygote_rehearse_fork, METH_NOARGS,
-     "rehearse_fork()\n\nAs if this process had just been forked: the last thing but for cells, in the zygote."},
+     "rehearse_fork()\n\nAs if this process had just been forked; False: it has threads, so nothing was done."},
     {"tell", zygote_tell, METH_VARARGS, "tell(control, op, status, text)"},
     {"zygote", zygote_run, METH_VARARGS, "zygote(control, hello, random_state) -> dict\n\nReturns in each kernel."},
     {"set_name", set_name, METH_VARARGS, "set_name(text)"},

@@ -136,7 +136,7 @@ static void forked(uint32_t kernel, pid_t pid)
 
 static int valid_fork(const struct packet *p)
 {
-    int fds_right = zygote.isolation ? p->n_fds >= 3 : p->n_fds == 2;
+    int least = p->msg.status & ZY_FORK_GATE ? 4 : 3, fds_right = zygote.isolation ? p->n_fds >= least : p->n_fds == 2;
 
     return p->msg.op == ZY_FORK && p->msg.kernel != 0 && fds_right && p->msg.text_size >= WIRE_NONCE_SIZE &&
            (p->msg.text_size == WIRE_NONCE_SIZE || p->text[WIRE_NONCE_SIZE] == '/') &&
@@ -287,19 +287,19 @@ PyObject *zygote_settle(PyObject *self, PyObject *none)
 
 /*
  * What become_kernel() does, without a fork: it leaves behind what each kernel would otherwise have to make for itself.
- * Not where other threads are left, whose locks it would take away.
+ * Not where other threads are left, whose locks it would take away: then it returns False.
  */
 PyObject *zygote_rehearse_fork(PyObject *self, PyObject *none)
 {
+    int alone = count_threads() == 1;
+
     (void)self;
     (void)none;
-    if (count_threads() == 1) {
+    if (alone) {
         PyOS_BeforeFork();
         PyOS_AfterFork_Child();
     }
-    if (PyErr_Occurred())
-        return NULL;
-    Py_RETURN_NONE;
+    return PyErr_Occurred() ? NULL : PyBool_FromLong(alone);
 }
 
 /* zygote(control, hello, address of numpy's random state or 0): a dictionary, in each kernel. home: "", or a path. */

@@ -9,6 +9,7 @@ from _signal import signal as set_signal
 import _cellblock
 
 from . import execute
+from . import forks
 from . import hooks
 from . import state
 from . import streams
@@ -22,6 +23,7 @@ _module_type = type(sys)
 
 def run(config):
     """Serve until the server is gone. config: what the fork was told ({"nonce": ..., "home": ...})."""
+    forks.enter()
     state.isolated = config["isolated"]
     if config.get("home"):
         settle(config["home"])
@@ -72,12 +74,14 @@ def rehearse():
     """
     The last in a zygote: what each kernel will do first. Then caches of types, rewritten bytecode and the addresses of
     library functions are there already, in memory that kernels share; each would copy a page for most of them.
+    Returns whether it has one thread.
     """
-    _cellblock.rehearse_fork()
+    alone = _cellblock.rehearse_fork()
     state.forked = False
     for _ in range(REHEARSALS):
         _serve_exec(0, [(wire.CODE, TOUCH.encode())])
     forget()
+    return alone
 
 
 def environment():

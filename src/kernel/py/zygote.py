@@ -7,6 +7,8 @@ import sys
 
 import _cellblock
 
+from . import forks
+
 ZY_HELLO = 101
 ZY_WARM = 102
 
@@ -20,6 +22,7 @@ def start(control, mode, preload):
         pass  # the server did that already
     _cellblock.install_handlers()
     faulthandler.enable(2, False)  # in a kernel, 2 is the output: a crash shows where
+    forks.watch()
     here = sys.path[:1] == [""]
     if here:
         del sys.path[0]  # a random.py of the user's is for the user's code
@@ -39,8 +42,8 @@ def start(control, mode, preload):
     if hasattr(main, "prepare"):
         main.prepare()
     hello = _hello()
-    if hasattr(main, "rehearse"):
-        main.rehearse()
+    alone = hasattr(main, "rehearse") and main.rehearse()
+    forks.settle(alone)
     if mode == "warm":
         warm.seal()
     else:

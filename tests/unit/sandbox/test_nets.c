@@ -63,9 +63,26 @@ static void test_again(void **state)
     check("192.0.2.1", false); /* there is no route to it */
 }
 
+static void test_one_ahead(void **state)
+{
+    struct nets nets = NETS_INIT;
+    struct net net = NET_INIT;
+    struct err e = ERR_INIT;
+
+    (void)state;
+    nets_keep_one(&nets);
+    if (nets.n == 0)
+        skip();
+    nets_keep_one(&nets);
+    assert_int_equal(nets.n, 1);
+    assert_int_equal(nets_take(&nets, &net, &e), 0);
+    assert_int_equal(nets.n, 0);
+    net_close(&net);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_again)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_again), cmocka_unit_test(test_one_ahead)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
