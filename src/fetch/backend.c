@@ -278,6 +278,8 @@ static int read_requires(struct build_step *s, struct words *ret)
 
             return fail(s, reason);
         }
+        if (parsed.has_url) /* the fetch sandbox would ask it */
+            return fail(s, "what it needs to be built has an address: only what was asked for may have one");
         words_add(ret, line);
     }
     return 0;

@@ -44,6 +44,7 @@ def fill(index):
     add(index, source("toy-hen", requires=["toy-egg"]))
     add(index, source("toy-tool", requires=["toy-tree"], backend="\nimport toy_tree\n"))
     add(index, source("toy-lacks", requires=["toy-nowhere"]))
+    add(index, source("toy-caller", requires=[f"toy-hen @ {index.file_url('toy-caller', 'asked/toy_hen-1.0-py3-none-any.whl')}"]))
     for kind in HOSTILE:
         add(index, hostile(kind))
 
@@ -195,9 +196,10 @@ def test_what_cannot_be_built_is_told(shop):
     assert re.search(r"toy-fails: failed: .*building it failed.*toy.h is missing", result.text, re.S), result
     assert "toy-plain: installed" in result.text and "/store/" not in result.text, result
     for name, words in (("toy-egg", "needed to build itself"), ("toy-lacks", "needs toy-nowhere to be built"),
-                        ("toy-nowhere", "no package named")):  # fmt: skip
+                        ("toy-nowhere", "no package named"), ("toy-caller", "only what was asked for may have")):  # fmt: skip
         result = install(server, name, session="new")
         assert result.is_error and re.search(words, result.text), result
+    assert not [path for path in shop.index.requests if "/asked/" in path], "an address that a source names was asked"
 
 
 def test_options(shop):
