@@ -1,6 +1,7 @@
 """Downloads: from good servers and from bad ones, and who gets which credentials."""
 
 import base64
+import fcntl
 import os
 import time
 import unittest
@@ -136,6 +137,43 @@ class TestDownload(unittest.TestCase):
         self.fails("network", "ended after %d of %d" % (half, len(self.wheel.data)), cut)
         wrong = "bytes 0-%d/%d" % (half, len(self.wheel.data))
         self.fails("index", "another part", cut, lambda h: h.answer(206, self.wheel.data[:half], ("Content-Range", wrong)))
+
+    def test_goes_on_where_an_earlier_process_stopped(self):
+        cache = os.path.join(self.place.path, "cache")
+        kept = os.path.join(cache, "downloads", harness.sha256(self.wheel.data))
+        more, size, half = ["cache " + cache, "large-bytes 1"], len(self.wheel.data), len(self.wheel.data) // 2
+
+        def cut(handler):
+            handler.answer(200, self.wheel.data[:half], length=size)
+            handler.close_connection = True
+
+        def rest(handler):
+            start = int((handler.headers.get("Range") or "bytes=0-")[6:-1])
+            handler.answer(206, self.wheel.data[start:], ("Content-Range", "bytes %d-%d/%d" % (start, size - 1, size)))
+
+        self.fails("network", "ended after", cut, more=more)
+        self.assertEqual(os.path.getsize(kept), half)
+        self.server.requests.clear()
+        self.succeeds(rest, more=more)
+        self.assertEqual(self.server.seen("Range"), ["bytes=%d-" % half])
+        self.assertFalse(os.path.exists(kept))
+        # A whole one, one of somebody's making, one that is longer, one that cannot be gone on with, a link.
+        for data, asked in ((self.wheel.data, []), (b"x" * half, ["bytes=%d-" % half, None]), (b"x" * (size + 1), [None]),
+                            (b"x" * size, [None])):  # fmt: skip
+            with open(kept, "wb") as file:
+                file.write(data)
+            self.server.requests.clear()
+            self.succeeds(lambda h: rest(h) if h.headers.get("Range") else self.good(h), more=more)
+            self.assertEqual(self.server.seen("Range"), asked)
+        os.symlink(os.path.join(self.place.path, "elsewhere"), kept)
+        self.succeeds(self.good, more=more)
+        self.assertTrue(os.path.islink(kept))
+        os.unlink(kept)
+        self.fails("hash", "differs", lambda h: h.answer(200, b"y" * size), more=more)
+        self.assertFalse(os.path.exists(kept))
+        with open(kept, "wb") as file:  # in use by another process
+            fcntl.flock(file, fcntl.LOCK_EX)
+            self.succeeds(self.good, more=more)
 
     # ---- what does not come ----
 

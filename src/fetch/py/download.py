@@ -6,7 +6,7 @@ import os
 import re
 import time
 
-from . import auth
+from . import auth, kept
 from .http import Client, Proxies, Transient, local_path, network
 from .problem import HASH, INDEX, NETWORK, TIMEOUT, TOO_LARGE, Problem
 from .record import STRONG
@@ -14,6 +14,7 @@ from .tls import Trust
 
 TRIES = 4
 STALLS = 2  # a server that hangs is asked once more only
+STAYS = NETWORK, TIMEOUT  # after these a file is kept: the next try goes on with it
 RATE_MIN = 256  # bytes a second: below that a server does not send, it keeps us waiting
 BLOCK = 1 << 18
 
@@ -27,6 +28,7 @@ class Settings:
         self.stall = float(job.get("stall-seconds", 30))
         self.total = float(job.get("total-seconds", 900))
         self.hashes = job.hashes()
+        self.cache, self.large = job.get("cache"), job.number("large-bytes", kept.LARGE)
         self.pause = float(job.get("retry-pause", "0.5"))
         folders = [os.path.abspath("wheels")] + job.all("wheel-dir")
         for _, url in auth.indexes(environ):
@@ -46,6 +48,7 @@ class Download:
         self.wheel, self.path, self.settings = wheel, path, settings
         self.got, self.size = 0, wheel.size
         self.sha256 = None
+        self.kept = None  # the descriptor of a file that stays if this process is ended
         self.url, _, fragment = wheel.url.partition("#")
         m = re.search(r"(?:^|&)([a-z0-9_]+)=([0-9A-Fa-f]+)", fragment)
         self.other = (m[1], m[2].lower()) if m and m[1] in STRONG else None
@@ -60,12 +63,51 @@ class Download:
         if self.size is not None and self.size > self.settings.max_bytes:
             self._too_large(self.size)
         path = local_path(self.url)
+        found = kept.open_kept(self.settings.cache, self.wheel, self.settings.large) if path is None else None
+        if found:
+            self.path, self.kept = found
+            return self._go_on(client)
         with open(self.path, "wb") as out:
             if path is not None:
                 self._copy(path, out)
             else:
                 self._fetch(client, out)
         self._check()
+
+    def _go_on(self, client):
+        """From where an earlier process stopped; from the start, if that leads to nothing."""
+        with open(os.dup(self.kept), "r+b") as out:
+            for block in iter(lambda: out.read(BLOCK), b""):
+                self._count(block)
+            if self.wheel.size is not None and self.got > self.wheel.size:
+                self._empty(out)
+            there = self.got
+            try:
+                if self.got != self.wheel.size:
+                    self._fetch(client, out)
+                return self._check()
+            except Problem as problem:
+                if not there or problem.kind in STAYS:
+                    raise
+            self._empty(out)
+            self._fetch(client, out)
+        self._check()
+
+    def _empty(self, out):
+        self._restart()
+        out.seek(0)
+        out.truncate()
+
+    def end(self, problem):
+        """When nothing of it is needed any more. problem: why it was of no use, or None."""
+        if self.kept is None or not (problem and problem.kind in STAYS):
+            try:
+                os.unlink(self.path)
+            except OSError:
+                pass
+        if self.kept is not None:
+            os.close(self.kept)
+            self.kept = None
 
     def _too_large(self, size):
         raise Problem(TOO_LARGE, "its file has %d bytes; at most %d are accepted" % (size, self.settings.max_bytes))
@@ -87,14 +129,17 @@ class Download:
         if found != wanted:
             raise Problem(HASH, "its hash differs")
 
-    def _write(self, block, out):
+    def _count(self, block):
         self.got += len(block)
+        for digest in self.digests:
+            digest.update(block)
+
+    def _write(self, block, out):
+        self._count(block)
         if self.got > self.settings.max_bytes:
             self._too_large(self.got)
         if self.wheel.size is not None and self.got > self.wheel.size:
             raise Problem(HASH, "it is longer than the %d bytes that the index announces" % self.wheel.size)
-        for digest in self.digests:
-            digest.update(block)
         out.write(block)
 
     def _copy(self, path, out):
@@ -131,15 +176,15 @@ class Download:
         headers = {}
         if self.got and self.validator:
             headers = {"Range": "bytes=%d-" % self.got, "If-Range": self.validator}
+        elif self.got and self.kept is not None:  # its hash tells whether the parts are of one file
+            headers = {"Range": "bytes=%d-" % self.got}
         response = client.get(self.url, headers)
         if response.status == 206:
             m = re.match(r"bytes (\d+)-", response.headers.get("Content-Range", ""))
             if not headers or not m or int(m[1][:20]) != self.got:
                 raise Problem(INDEX, "the server sends another part of the file than was asked for")
         else:
-            self._restart()
-            out.seek(0)
-            out.truncate()
+            self._empty(out)
         tag = response.headers.get("ETag", "")
         self.validator = tag if re.fullmatch(r'"[\x21\x23-\x7e]{1,200}"', tag) else None
         length = response.length

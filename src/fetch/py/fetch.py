@@ -76,6 +76,9 @@ class Fetch:
             self._watch()
             self._say()
         self.pool.close()
+        for item in self.items:  # not before: if this process is ended, whole ones are of use, too
+            if item.download.kept is not None:
+                item.download.end(item.problem)
         failed = [(item.wheel, item.problem) for item in self.items if item.problem]
         write_outcome([(item.wheel, item.id) for item in self.items if item.id], failed)
         return 1 if failed else 0
@@ -195,10 +198,8 @@ class Fetch:
         if item.problem:
             shutil.rmtree(item.folder, ignore_errors=True)
             self._tell("failed: %s: %s" % (item.label(), problem.one_line(item.problem.reason)))
-        try:
-            os.unlink(item.download.path)
-        except OSError:
-            pass
+        if item.download.kept is None:
+            item.download.end(item.problem)
 
     def _publish(self, item):
         """RECORD, the manifest, and the name that says that it is whole."""

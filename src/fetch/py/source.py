@@ -32,6 +32,7 @@ def run(job):
     name = normal(job.get("source"))
     try:
         settings = Settings(job, environ)
+        settings.cache = None  # the file is to lie here
         client = settings.client()
         threading.Thread(target=_watch, args=(client,), daemon=True).start()
         url = job.get("url")
