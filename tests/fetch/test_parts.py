@@ -115,15 +115,15 @@ class TestToml(unittest.TestCase):
 class TestLock(unittest.TestCase):
     def test_choice(self):
         ranking = tags.Ranking(tags.supported((3, 11), "", TestTags.known))
-        found = [lock._choose(package, ranking, "/base") for package in toml.loads(PYLOCK)["packages"]]
+        found = [lock._choose(package, ranking, "/base", {}) for package in toml.loads(PYLOCK)["packages"]]
         self.assertEqual([(wheel.name, wheel.version, wheel.sha256, wheel.size) for wheel in found],
                          [("good-one", "2.0", "bb", 12), ("direct", "1.0+cpu", None, None), ("local", "1.0", None, None)])  # fmt: skip
         self.assertEqual(found[1].url, "https://host/x/direct-1.0%2Bcpu-py3-none-any.whl#sha512=ee")
         self.assertEqual(found[2].url, "file:///base/some%20dir/local-1.0-py3-none-any.whl")
         with self.assertRaisesRegex(Problem, "no wheel for this Python"):
-            lock._choose({"name": "x", "version": "1", "wheels": [{"url": "https://h/x-1-cp27-cp27m-win32.whl"}]}, ranking, "/")
+            lock._choose({"name": "x", "version": "1", "wheels": [{"url": "https://h/x-1-cp27-cp27m-win32.whl"}]}, ranking, "/", {})
         with self.assertRaises(Problem):
-            lock._choose({"name": "x", "version": "1", "sdist": {"url": "https://h/x-1.tar.gz"}}, ranking, "/")
+            lock._choose({"name": "x", "version": "1", "sdist": {"url": "https://h/x-1.tar.gz"}}, ranking, "/", {})
 
     def test_lines(self):
         wheel = job.Wheel("a", "1", "a-1-py3-none-any.whl", None, None, "https://h/a b")
