@@ -84,10 +84,10 @@ static void set_final_words(struct fetch *f)
         f->reply.error = xstrdup("the installation was cancelled");
     } else if (f->timed_out) {
         fill_unfinished(f, "not finished in time");
-        f->reply.error = xasprintf(
-            "not finished after %.0f s, so it was stopped%s%s. Ask again, with a longer timeout: large downloads "
-            "go on where they stopped",
-            (double)f->timeout_ms / 1000, f->last_line ? " at: " : "", f->last_line ? f->last_line : "");
+        f->reply.error =
+            xasprintf("not finished after %.0f s, so it was stopped%s%s. Ask again with a longer timeout: large files "
+                      "that have come are kept",
+                      (double)f->timeout_ms / 1000, f->last_line ? " at: " : "", f->last_line ? f->last_line : "");
     } else if (f->reply.n_items == 0) {
         autofree char *error = steal_ptr(f->reply.error);
 

@@ -18,6 +18,7 @@
 #include "fetch/build.h"
 #include "fetch/key.h"
 #include "fetch/process.h"
+#include "store/file.h"
 #include "store/store.h"
 
 /* ---- the questions ---- */
@@ -114,24 +115,6 @@ void built_remember(struct process *p, const char *name, const char *spec, const
 
 /* ---- keeping ---- */
 
-static int hash_file(int fd, char ret[SHA256_HEX], uint64_t *ret_size)
-{
-    unsigned char hash[SHA256_BYTES];
-    char block[65536];
-    struct sha256 h;
-    ssize_t n;
-
-    sha256_init(&h);
-    *ret_size = 0;
-    while ((n = read(fd, block, sizeof block)) > 0) {
-        sha256_add(&h, block, (size_t)n);
-        *ret_size += (uint64_t)n;
-    }
-    sha256_end(&h, hash);
-    sha256_hex(hash, ret);
-    return n < 0 ? -errno : 0;
-}
-
 /* <out>/<id>/ with tree/ and manifest, as store_publish_wheel takes it; the file is moved there. */
 static int lay_out(struct store_work *w, const char *id, const char *wheel, const char *filename, const char *hash,
                    uint64_t size, struct err *e)
@@ -177,12 +160,14 @@ int built_keep(struct process *p, const struct source *s, const char *wheel, str
     autofd int fd = open(wheel, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     struct store_work *w = NULL;
     struct store_set *set = NULL;
+    unsigned char digest[SHA256_BYTES];
     char hash[SHA256_HEX];
     uint64_t size;
-    int r;
+    int r = fd < 0 ? -errno : file_hash(fd, digest, &size);
 
-    if (fd < 0 || hash_file(fd, hash, &size) < 0)
-        return err_errno(e, "read %s", wheel);
+    if (r < 0)
+        return err_set(e, -r, "read %s: %s", wheel, strerror(-r));
+    sha256_hex(digest, hash);
     id = xasprintf("%s-built", hash);
     record_add(&info, "built", s->name);
     record_add(&info, "version", version);

@@ -43,7 +43,6 @@ bool pool_take_place(struct pool *pool, struct box **ret);
 /* A kernel in a sandbox that was taken: the one that was forked early, if it is right, or a new one. */
 int pool_fork(struct pool *pool, struct zygote *z, struct box *box, struct kernel **ret, struct err *e);
 
-void pool_drop_early(struct pool *pool);
 void pool_drop_spares(struct pool *pool); /* all that nobody uses yet */
 void pool_want_spares(struct pool *pool); /* they are made between calls, not during them */
 

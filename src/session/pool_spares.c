@@ -22,7 +22,7 @@ static const struct kernel_events spare_events = {spare_frame, spare_output, spa
 
 /* ---- kernels that are forked while their sandbox is being made ---- */
 
-void pool_drop_early(struct pool *pool)
+static void drop_early(struct pool *pool)
 {
     kernel_free(pool->early);
     pool->early = NULL;
@@ -33,7 +33,7 @@ void pool_on_begun(void *data, struct box *box)
     struct pool *pool = data;
     struct zygote *z = pool_best(pool);
 
-    pool_drop_early(pool);
+    drop_early(pool);
     /* That it fails is told when the sandbox is there. */
     if (!z || !pool->first || pool->first->bare || zygote_fork(z, box, false, &pool->early, NULL) < 0)
         pool->early = NULL;
@@ -46,7 +46,7 @@ void pool_on_dropped(void *data, struct box *box)
     struct pool *pool = data;
 
     if (pool->early && pool->early->box == box)
-        pool_drop_early(pool);
+        drop_early(pool);
 }
 
 int pool_fork(struct pool *pool, struct zygote *z, struct box *box, struct kernel **ret, struct err *e)
@@ -56,7 +56,7 @@ int pool_fork(struct pool *pool, struct zygote *z, struct box *box, struct kerne
     if (!early || early->box != box)
         return zygote_fork(z, box, false, ret, e);
     if (z != early->zygote) { /* it may still be on its way to its end */
-        pool_drop_early(pool);
+        drop_early(pool);
         return zygote_fork(z, box, true, ret, e);
     }
     pool->early = NULL;
@@ -78,7 +78,7 @@ void pool_drop_spares(struct pool *pool)
 {
     while (pool->n_spare)
         free_spare(pool->spare[--pool->n_spare]);
-    pool_drop_early(pool);
+    drop_early(pool);
 }
 
 /* A place for a new kernel. false: there is none yet, boxes_changed will be called, or never (boxes_error). */
@@ -126,7 +126,7 @@ static void spare_gone(void *data)
     struct pool *pool = data;
 
     if (pool->early && pool->early->gone)
-        pool_drop_early(pool);
+        drop_early(pool);
     for (size_t i = 0; i < pool->n_spare; i++)
         if (pool->spare[i]->gone) {
             free_spare(pool->spare[i]);
